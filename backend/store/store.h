@@ -1,0 +1,186 @@
+/*
+ * The port to the index: documents, their sections, chunks with vectors, full text, and the
+ * embedding cache. Backends: sqlite/. One run writes (store_begin … store_publish), readers see
+ * the last published state. An instance begins with a pointer to its operations.
+ *
+ * Threads: one instance is used by one thread at a time; open one per worker. Instances in the
+ * same process share nothing but the file, except the vector matrix, which readers of one
+ * store_reader_group share (see sqlite/).
+ */
+#ifndef DOCS_BOT_STORE_STORE_H
+#define DOCS_BOT_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define STORE_HASH_SIZE 32
+
+enum store_unit { STORE_WINDOW, STORE_SECTION }; /* chunk kinds, see index/chunk.h */
+
+struct store_section {
+	struct str heading, anchor, path, text; /* text: section_text(), whole and unsplit */
+	int level;
+};
+
+struct store_chunk {
+	enum store_unit unit;
+	uint32_t ordinal;
+	uint32_t first_section, last_section; /* ordinals of the document's sections */
+	struct str text;
+	const float *vector; /* `dimension` values, unit length */
+};
+
+struct store_document {
+	struct str source, path, title, description, url, type; /* type: "doc" */
+	struct str
+		content_hash; /* hex SHA-256 of bytes and of all settings that shape its chunks */
+	const struct store_section *sections;
+	size_t section_count;
+	const struct store_chunk *chunks;
+	size_t chunk_count;
+};
+
+/* What the index was made with; checked when it is opened. */
+struct store_identity {
+	struct str model;
+	size_t dimension;
+};
+
+struct store_stats {
+	uint64_t documents, sections, chunks, cached_embeddings;
+	uint64_t generation; /* grows with every publish */
+	struct str model;    /* empty in a fresh store */
+	size_t dimension;
+	int64_t published_ms; /* wall clock of the last publish, 0 if none */
+};
+
+/* A hit names a unit and how well it matched; higher is better. */
+struct store_hit {
+	int64_t document_id;
+	uint32_t first_section, last_section; /* section ordinals; a page hit covers all */
+	float score;                          /* cosine for vectors, BM25 (positive) for text */
+};
+
+struct store_hits {
+	struct store_hit *items;
+	size_t count;
+};
+
+enum store_text_scope { STORE_TEXT_SECTIONS, STORE_TEXT_PAGES };
+
+/* One section as retrieval hands it on. Text in the arena of the call. */
+struct store_passage {
+	int64_t document_id;
+	uint32_t section;
+	int level;
+	struct str source, path, type, title, url; /* url of the page, without anchor */
+	struct str heading, anchor, section_path, text;
+};
+
+struct store;
+
+struct store_ops {
+	enum err_code (*stats)(struct store *s, struct arena *arena, struct store_stats *out,
+			       struct err *err);
+	enum err_code (*begin)(struct store *s, const struct store_identity *identity, bool rebuild,
+			       struct err *err);
+	enum err_code (*unchanged)(struct store *s, struct str source, struct str path,
+				   struct str content_hash, uint64_t *chunks, bool *same,
+				   struct err *err);
+	enum err_code (*put)(struct store *s, const struct store_document *document,
+			     struct err *err);
+	enum err_code (*sweep)(struct store *s, struct str source, uint64_t *documents,
+			       uint64_t *chunks, struct err *err);
+	enum err_code (*cache_get)(struct store *s, struct str model,
+				   const unsigned char hash[STORE_HASH_SIZE], float *vector,
+				   size_t dimension, bool *found, struct err *err);
+	enum err_code (*cache_put)(struct store *s, struct str model,
+				   const unsigned char hash[STORE_HASH_SIZE], const float *vector,
+				   size_t dimension, struct err *err);
+	enum err_code (*publish)(struct store *s, int64_t wall_ms, struct err *err);
+	void (*rollback)(struct store *s);
+	enum err_code (*search_vector)(struct store *s, enum store_unit unit, const float *query,
+				       size_t k, struct arena *arena, struct store_hits *out,
+				       struct err *err);
+	enum err_code (*search_text)(struct store *s, enum store_text_scope scope, struct str query,
+				     size_t k, struct arena *arena, struct store_hits *out,
+				     struct err *err);
+	enum err_code (*passage)(struct store *s, int64_t document_id, uint32_t section,
+				 struct arena *arena, struct store_passage *out, struct err *err);
+	void (*close)(struct store *s);
+};
+
+struct store {
+	const struct store_ops *ops;
+};
+
+/* --- reading; never blocks on a running index --- */
+
+enum err_code store_stats(struct store *s, struct arena *arena, struct store_stats *out,
+			  struct err *err) WARN_UNUSED;
+
+/* The k chunks of one kind whose cosine with `query` (unit length) is highest, exactly. */
+enum err_code store_search_vector(struct store *s, enum store_unit unit, const float *query,
+				  size_t k, struct arena *arena, struct store_hits *out,
+				  struct err *err) WARN_UNUSED;
+
+/*
+ * BM25 over sections (heading weighted above text) or over whole pages (title weighted). `query`
+ * is free text: it is never read as query syntax. Identifiers match whole and in parts.
+ */
+enum err_code store_search_text(struct store *s, enum store_text_scope scope, struct str query,
+				size_t k, struct arena *arena, struct store_hits *out,
+				struct err *err) WARN_UNUSED;
+
+/* ERR_NOTFOUND when the index has changed since the hit. */
+enum err_code store_passage(struct store *s, int64_t document_id, uint32_t section,
+			    struct arena *arena, struct store_passage *out,
+			    struct err *err) WARN_UNUSED;
+
+/* --- one indexing run: one transaction --- */
+
+/*
+ * ERR_BUSY when another run is writing; ERR_MISMATCH when the store holds another model's vectors
+ * and `rebuild` is false (the message says what to do).
+ */
+enum err_code store_begin(struct store *s, const struct store_identity *identity, bool rebuild,
+			  struct err *err) WARN_UNUSED;
+
+/*
+ * *same when the document is stored with this hash; it is then marked as seen in this run and
+ * *chunks is how many chunks it has.
+ */
+enum err_code store_unchanged(struct store *s, struct str source, struct str path,
+			      struct str content_hash, uint64_t *chunks, bool *same,
+			      struct err *err) WARN_UNUSED;
+
+/* Inserts or replaces, and marks as seen. */
+enum err_code store_put(struct store *s, const struct store_document *document,
+			struct err *err) WARN_UNUSED;
+
+/* Deletes this source's documents that the run has not seen; says how much went. */
+enum err_code store_sweep(struct store *s, struct str source, uint64_t *documents, uint64_t *chunks,
+			  struct err *err) WARN_UNUSED;
+
+/*
+ * The embedding cache, by model and SHA-256 of the text. What is put survives a rollback (it is
+ * true whatever becomes of the run), so an interrupted run continues where it was.
+ */
+enum err_code store_cache_get(struct store *s, struct str model,
+			      const unsigned char hash[STORE_HASH_SIZE], float *vector,
+			      size_t dimension, bool *found, struct err *err) WARN_UNUSED;
+enum err_code store_cache_put(struct store *s, struct str model,
+			      const unsigned char hash[STORE_HASH_SIZE], const float *vector,
+			      size_t dimension, struct err *err) WARN_UNUSED;
+
+enum err_code store_publish(struct store *s, int64_t wall_ms, struct err *err) WARN_UNUSED;
+void store_rollback(struct store *s); /* without a running transaction: nothing */
+
+void store_close(struct store *s); /* rolls back; NULL is fine */
+
+#endif
