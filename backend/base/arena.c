@@ -63,11 +63,13 @@ static bool grow(struct arena *arena, size_t size)
 void *arena_get(struct arena *arena, size_t size)
 {
 	size_t rounded;
+	arena->limited = true;
 	if (!size_add(size ? size : 1, ARENA_ALIGN - 1, &rounded))
 		return NULL;
 	rounded &= ~(size_t)(ARENA_ALIGN - 1);
 	if (rounded > arena->max - arena->used)
 		return NULL;
+	arena->limited = false;
 	if ((!arena->head || arena->head->size - arena->head->used < rounded) &&
 	    !grow(arena, rounded))
 		return NULL;
@@ -81,14 +83,12 @@ void *arena_get(struct arena *arena, size_t size)
 void *arena_array(struct arena *arena, size_t count, size_t size)
 {
 	size_t total;
-	return size_mul(count, size, &total) ? arena_get(arena, total) : NULL;
+	return arena_get(arena, size_mul(count, size, &total) ? total : SIZE_MAX);
 }
 
 struct str arena_str(struct arena *arena, struct str text)
 {
-	if (text.len == SIZE_MAX)
-		return (struct str){NULL, 0};
-	char *copy = arena_get(arena, text.len + 1);
+	char *copy = arena_get(arena, text.len < SIZE_MAX ? text.len + 1 : SIZE_MAX);
 	if (!copy)
 		return (struct str){NULL, 0};
 	if (text.len)
@@ -113,8 +113,7 @@ struct str arena_printf(struct arena *arena, const char *fmt, ...)
 
 enum err_code arena_fail(const struct arena *arena, struct err *err)
 {
-	/* Over-asking fails before the allocator is tried, so little room left means the limit. */
-	if (arena->max - arena->used < ARENA_BLOCK)
+	if (arena->limited)
 		return err_set(err, ERR_LIMIT, "this needs more than %zu MB of memory",
 			       arena->max >> 20);
 	return err_set(err, ERR_NOMEM, "out of memory");

@@ -15,6 +15,7 @@ struct arena {
 	const struct alloc *alloc;
 	struct arena_block *head;
 	size_t used, max; /* bytes handed out, and the most that may be */
+	bool limited;     /* the last request that failed was over the limit */
 };
 
 /* `max` bounds the total handed out; past it allocations return NULL. */

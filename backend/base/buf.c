@@ -21,7 +21,7 @@ void buf_release(struct buf *buf)
 void buf_clear(struct buf *buf)
 {
 	buf->len = 0;
-	buf->failed = false;
+	buf->failed = buf->limited = false;
 	if (buf->ptr)
 		buf->ptr[0] = '\0';
 }
@@ -29,15 +29,21 @@ void buf_clear(struct buf *buf)
 bool buf_reserve(struct buf *buf, size_t extra)
 {
 	size_t need;
-	if (buf->failed || buf->max - buf->len < extra || !size_add(buf->len + 1, extra, &need))
-		return buf->failed = true, false;
+	if (buf->failed)
+		return false;
+	if (buf->max - buf->len < extra || !size_add(buf->len + 1, extra, &need)) {
+		buf->failed = buf->limited = true;
+		return false;
+	}
 	if (need <= buf->cap)
 		return true;
 	size_t cap = buf->cap ? buf->cap : 64;
 	while (cap < need && cap <= SIZE_MAX / 2)
 		cap *= 2;
-	if (cap < need || cap > buf->max + 1)
-		cap = need > buf->max ? need : buf->max + 1;
+	if (cap - 1 > buf->max)
+		cap = buf->max + 1;
+	if (cap < need)
+		cap = need;
 	char *ptr = alloc_resize(buf->alloc, buf->ptr, cap);
 	if (!ptr)
 		return buf->failed = true, false;
@@ -103,8 +109,7 @@ enum err_code buf_ok(const struct buf *buf, const char *what, struct err *err)
 {
 	if (!buf->failed)
 		return ERR_OK;
-	/* The failing append's size is gone; a buffer that is more than half full hit its limit. */
-	if (buf->len > buf->max / 2 || buf->max < 128)
+	if (buf->limited)
 		return err_set(err, ERR_LIMIT, "%s is longer than %zu bytes", what, buf->max);
 	return err_set(err, ERR_NOMEM, "out of memory for %s", what);
 }

@@ -18,7 +18,7 @@ struct buf {
 	const struct alloc *alloc;
 	char *ptr;
 	size_t len, cap, max;
-	bool failed;
+	bool failed, limited; /* limited: it was the maximum that ran out */
 };
 
 void buf_init(struct buf *buf, const struct alloc *alloc, size_t max);

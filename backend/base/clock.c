@@ -37,10 +37,12 @@ int64_t clock_wall_ms(const struct clock *clock)
 
 void clock_format(int64_t wall_ms, char out[32])
 {
-	time_t seconds = (time_t)(wall_ms / 1000);
-	struct tm parts;
-	gmtime_r(&seconds, &parts);
+	int64_t rest = ((wall_ms % 1000) + 1000) % 1000; /* also before 1970 */
+	time_t seconds = (time_t)(wall_ms / 1000 - (wall_ms % 1000 < 0));
+	struct tm parts = {0};
 	char date[24];
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts);
-	snprintf(out, 32, "%s.%03dZ", date, (int)(wall_ms % 1000));
+	if (!gmtime_r(&seconds, &parts) ||
+	    !strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts))
+		date[0] = '\0';
+	snprintf(out, 32, "%s.%03dZ", date, (int)rest);
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 const char *err_label(enum err_code code)
 {
 	switch (code) {
@@ -15,6 +17,20 @@ const char *err_label(enum err_code code)
 	return "unknown error";
 }
 
+/* After a cut at a byte: drops the character that has lost its end, so that JSON can carry it. */
+static void drop_half_character(char *text, size_t len)
+{
+	size_t lead = len;
+	while (lead && len - lead < 3 && ((unsigned char)text[lead - 1] & 0xc0) == 0x80)
+		lead--;
+	if (lead == 0)
+		return;
+	unsigned char first = (unsigned char)text[lead - 1];
+	size_t want = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+	if (len - lead + 1 < want)
+		text[lead - 1] = '\0';
+}
+
 enum err_code err_set(struct err *err, enum err_code code, const char *fmt, ...)
 {
 	if (!err)
@@ -22,8 +38,10 @@ enum err_code err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	err->code = code;
 	va_list args;
 	va_start(args, fmt);
-	vsnprintf(err->message, sizeof(err->message), fmt, args);
+	int len = vsnprintf(err->message, sizeof(err->message), fmt, args);
 	va_end(args);
+	if (len >= ERR_MESSAGE_MAX)
+		drop_half_character(err->message, ERR_MESSAGE_MAX - 1);
 	return code;
 }
 
@@ -38,13 +56,10 @@ enum err_code err_context(struct err *err, const char *fmt, ...)
 	vsnprintf(context, sizeof(context), fmt, args);
 	va_end(args);
 	memcpy(old, err->message, sizeof(old));
-	size_t len = strlen(context);
-	if (len > ERR_MESSAGE_MAX - 4)
-		len = ERR_MESSAGE_MAX - 4;
+	size_t len = utf8_prefix(str_c(context), ERR_MESSAGE_MAX - 4).len;
 	memcpy(err->message, context, len);
 	memcpy(err->message + len, ": ", 2);
-	size_t room = ERR_MESSAGE_MAX - len - 3;
-	size_t keep = strnlen(old, room);
+	size_t keep = utf8_prefix(str_c(old), ERR_MESSAGE_MAX - len - 3).len;
 	memcpy(err->message + len + 2, old, keep);
 	err->message[len + 2 + keep] = '\0';
 	return err->code;

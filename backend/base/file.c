@@ -29,8 +29,9 @@ static enum err_code open_regular(const char *path, int *fd, size_t *size, struc
 		return fail_errno("open", path, err);
 	struct stat info;
 	if (fstat(*fd, &info) != 0) {
+		enum err_code code = fail_errno("read", path, err);
 		close(*fd);
-		return fail_errno("read", path, err);
+		return code;
 	}
 	if (!S_ISREG(info.st_mode)) {
 		close(*fd);

@@ -104,6 +104,8 @@ struct str utf8_repair(struct arena *arena, struct str s, size_t *replaced)
 {
 	if (replaced)
 		*replaced = 0;
+	if (s.len == 0)
+		return STR("");
 	if (utf8_valid(s))
 		return s;
 	size_t room;

@@ -20,7 +20,7 @@ bool utf8_valid(struct str s);
 
 /*
  * The same text with each maximal invalid part replaced by U+FFFD; returns `s` itself when it is
- * valid. *replaced (may be NULL) counts replacements. ptr NULL when the arena is exhausted.
+ * valid and not empty. *replaced (may be NULL) counts replacements. ptr NULL when the arena is exhausted.
  */
 struct str utf8_repair(struct arena *arena, struct str s, size_t *replaced);
 

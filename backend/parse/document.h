@@ -53,7 +53,8 @@ enum err_code parse_plain(struct str text, struct arena *arena, struct document 
 
 /*
  * The text of one section as it is embedded, searched and quoted: heading first, then blocks,
- * separated by newlines; list items start with "- ", code stands unchanged between lines.
+ * separated by newlines; list items start with "- ", code stands unchanged between fences that are
+ * longer than any run of backticks in it (answer/passage.h reads this form back).
  */
 struct str section_text(const struct section *section, struct arena *arena);
 

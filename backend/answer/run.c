@@ -1,0 +1,84 @@
+#include "answer/answer.h"
+#include "answer/compose.h"
+#include "answer/extract.h"
+
+enum { RETRIEVE_TOP_K = 8, NEAREST_PAGES = 3 };
+
+/*
+ * Below both bounds what was found is not about the question. Chosen on the question set, see
+ * docs/decisions/0003-abstention.md.
+ */
+static const float min_cosine = 0.40f;
+static const double min_coverage = 0.35;
+
+const char *answer_route_name(enum answer_route route)
+{
+	static const char *const names[] = {"docs", "knowledge", "abstained", "refused",
+					    "smalltalk"};
+	return names[route];
+}
+
+static enum err_code check_reader(const struct answer_deps *deps, struct err *err)
+{
+	if (deps->cancelled && atomic_load(deps->cancelled))
+		return err_set(err, ERR_CANCELLED, "the reader has left");
+	return ERR_OK;
+}
+
+static enum err_code show_stage(const struct answer_sink *sink, const char *stage, struct err *err)
+{
+	if (sink->status && !sink->status(sink->ctx, stage))
+		return err_set(err, ERR_CANCELLED, "the reader has left");
+	return ERR_OK;
+}
+
+static float best_cosine(const struct retrieve_results *results)
+{
+	float best = 0;
+	for (size_t i = 0; i < results->count; i++)
+		if (results->items[i].cosine > best)
+			best = results->items[i].cosine;
+	return best;
+}
+
+static bool sufficient(const struct retrieve_results *results, const struct extract *extract)
+{
+	return extract->count > 0 && best_cosine(results) >= min_cosine &&
+	       extract->coverage >= min_coverage;
+}
+
+enum err_code answer_run(const struct answer_deps *deps, struct str question,
+			 const struct answer_sink *sink, struct arena *arena,
+			 struct answer_result *out, struct err *err)
+{
+	const struct retrieve_options options = {.top_k = RETRIEVE_TOP_K};
+	struct extract extract;
+	int64_t started = clock_monotonic_us(deps->clock);
+	*out = (struct answer_result){0};
+
+	enum err_code code = show_stage(sink, "retrieving", err);
+	if (!code)
+		code = retrieve(deps->store, deps->embedder, deps->clock, question, &options, arena,
+				&out->retrieved, err);
+	out->retrieval_us = clock_monotonic_us(deps->clock) - started;
+	if (!code)
+		code = check_reader(deps, err);
+	if (!code)
+		code = extract_quotes(question, &out->retrieved, arena, &extract, err);
+	if (!code)
+		code = show_stage(sink, "generating", err);
+	if (code)
+		return code;
+
+	struct composer composer;
+	compose_begin(&composer, sink, deps->clock, started, arena, out);
+	if (sufficient(&out->retrieved, &extract))
+		code = compose_quotes(&composer, &extract, err);
+	else
+		code = compose_abstention(&composer, NEAREST_PAGES, err);
+	if (!code)
+		code = compose_end(&composer, err);
+	compose_release(&composer);
+	out->total_us = clock_monotonic_us(deps->clock) - started;
+	return code;
+}

@@ -1,0 +1,150 @@
+#include "answer/terms.h"
+
+#include <math.h>
+
+/* Words that say nothing about the topic, among them those of asking for help. */
+static const char *const stop_words[] = {
+	"a",      "about", "after",  "all",  "also",    "am",    "an",   "and",   "any",
+	"are",    "as",    "at",     "be",   "because", "been",  "but",  "by",    "can",
+	"could",  "did",   "do",     "does", "doesn",   "don",   "for",  "from",  "get",
+	"gets",   "got",   "had",    "has",  "have",    "hello", "help", "here",  "hey",
+	"hi",     "how",   "i",      "if",   "in",      "into",  "is",   "isn",   "it",
+	"its",    "just",  "like",   "ll",   "me",      "my",    "need", "no",    "not",
+	"now",    "of",    "on",     "one",  "only",    "or",    "our",  "out",   "please",
+	"really", "s",     "say",    "says", "should",  "so",    "some", "still", "such",
+	"t",      "than",  "thanks", "that", "the",     "their", "them", "then",  "there",
+	"these",  "they",  "this",   "to",   "too",     "try",   "up",   "use",   "using",
+	"ve",     "very",  "want",   "was",  "way",     "we",    "were", "what",  "when",
+	"where",  "which", "while",  "who",  "why",     "will",  "with", "would", "you",
+	"your"};
+
+static bool stop_word(struct str word)
+{
+	for (size_t i = 0; i < sizeof(stop_words) / sizeof(stop_words[0]); i++)
+		if (str_eq_nocase(word, str_c(stop_words[i])))
+			return true;
+	return false;
+}
+
+/*
+ * Cuts English inflections that change the end of a word only ("pods", "retaining", "finished").
+ * Much less than Porter's algorithm: what it leaves is matched as a prefix.
+ */
+static struct str light_stem(struct str word)
+{
+	static const char *const endings[] = {"ations", "ation", "ings", "ing", "ies",
+					      "ed",     "es",    "s",    "e"};
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		struct str ending = str_c(endings[i]);
+		if (word.len >= ending.len + 4 && str_ends(word, ending))
+			return str_slice(word, 0, word.len - ending.len);
+	}
+	if (word.len >= 4 && word.ptr[word.len - 1] == 's')
+		return str_slice(word, 0, word.len - 1);
+	return word;
+}
+
+static bool word_byte(char c)
+{
+	return ascii_alnum((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
+/* The word at or after *at; false at the end. */
+static bool next_word(struct str text, size_t *at, struct str *word)
+{
+	while (*at < text.len && !word_byte(text.ptr[*at]))
+		++*at;
+	size_t begin = *at;
+	while (*at < text.len && word_byte(text.ptr[*at]))
+		++*at;
+	*word = str_slice(text, begin, *at);
+	return word->len > 0;
+}
+
+enum err_code terms_of(struct str question, struct arena *arena, struct terms *out, struct err *err)
+{
+	struct str word;
+	size_t at = 0;
+	out->count = 0;
+	while (out->count < TERMS_MAX && next_word(question, &at, &word)) {
+		if (stop_word(word) || (word.len == 1 && !ascii_digit((unsigned char)*word.ptr)))
+			continue;
+		char *lower = arena_get(arena, word.len);
+		if (!lower)
+			return arena_fail(arena, err);
+		for (size_t i = 0; i < word.len; i++)
+			lower[i] = ascii_lower(word.ptr[i]);
+		struct str stem = light_stem((struct str){lower, word.len});
+		bool known = false;
+		for (size_t i = 0; i < out->count; i++)
+			known = known || str_eq(out->items[i].stem, stem);
+		if (!known)
+			out->items[out->count++] = (struct term){stem, 1};
+	}
+	return ERR_OK;
+}
+
+/* Whether the word begins with the stem and goes on for at most an inflection. */
+static bool matches(struct str stem, struct str word)
+{
+	return word.len >= stem.len && word.len <= stem.len + 5 &&
+	       (word.len == stem.len || stem.len >= 3) &&
+	       str_eq_nocase(str_slice(word, 0, stem.len), stem);
+}
+
+/* Also the parts of camelCase words: "trialTemplate" holds "template". */
+static bool matches_part(struct str stem, struct str word)
+{
+	for (size_t i = 1; i < word.len; i++)
+		if (word.ptr[i] >= 'A' && word.ptr[i] <= 'Z' && word.ptr[i - 1] >= 'a' &&
+		    word.ptr[i - 1] <= 'z') {
+			size_t end = i + 1;
+			while (end < word.len && !(word.ptr[end] >= 'A' && word.ptr[end] <= 'Z'))
+				end++;
+			if (matches(stem, str_slice(word, i, end)))
+				return true;
+		}
+	return matches(stem, word);
+}
+
+static uint64_t present(const struct terms *terms, struct str text)
+{
+	uint64_t found = 0;
+	struct str word;
+	for (size_t at = 0; next_word(text, &at, &word);)
+		for (size_t i = 0; i < terms->count; i++)
+			if (!(found >> i & 1) && matches_part(terms->items[i].stem, word))
+				found |= (uint64_t)1 << i;
+	return found;
+}
+
+_Static_assert(TERMS_MAX <= 64, "present() keeps one bit per term");
+
+void terms_weigh(struct terms *terms, const struct str *texts, size_t count)
+{
+	size_t df[TERMS_MAX] = {0};
+	for (size_t t = 0; t < count; t++) {
+		uint64_t found = present(terms, texts[t]);
+		for (size_t i = 0; i < terms->count; i++)
+			df[i] += found >> i & 1;
+	}
+	for (size_t i = 0; i < terms->count; i++)
+		terms->items[i].weight = log(1 + (double)(count + 1) / (double)(df[i] + 1));
+}
+
+double terms_score(const struct terms *terms, struct str text)
+{
+	uint64_t found = present(terms, text);
+	double score = 0;
+	for (size_t i = 0; i < terms->count; i++)
+		score += found >> i & 1 ? terms->items[i].weight : 0;
+	return score;
+}
+
+double terms_coverage(const struct terms *terms, struct str text)
+{
+	double total = 0;
+	for (size_t i = 0; i < terms->count; i++)
+		total += terms->items[i].weight;
+	return total > 0 ? terms_score(terms, text) / total : 0;
+}

@@ -1,0 +1,36 @@
+/* The words of a question and how much of them a text holds: for choosing what to quote. */
+#ifndef DOCS_BOT_ANSWER_TERMS_H
+#define DOCS_BOT_ANSWER_TERMS_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define TERMS_MAX 64
+
+struct term {
+	struct str stem; /* lower case, a light suffix cut */
+	double weight;   /* inverse document frequency, set by terms_weigh() */
+};
+
+struct terms {
+	struct term items[TERMS_MAX];
+	size_t count;
+};
+
+/* The distinct content words of a question: stop words dropped, identifiers also in parts. */
+enum err_code terms_of(struct str question, struct arena *arena, struct terms *out,
+		       struct err *err) WARN_UNUSED;
+
+/* Weighs each term by how few of the texts hold it: ln(1 + n / df) (Spärck Jones 1972). */
+void terms_weigh(struct terms *terms, const struct str *texts, size_t count);
+
+/* Sum of the weights of the terms that the text holds. Linear in the text times terms. */
+double terms_score(const struct terms *terms, struct str text);
+
+/* Share of the terms, by weight, that stand in the text: 0 … 1. */
+double terms_coverage(const struct terms *terms, struct str text);
+
+#endif

@@ -1,0 +1,48 @@
+#include <stdio.h>
+
+#include "answer/present.h"
+#include "cmd/query.h"
+
+static bool print_piece(void *ctx, struct str piece)
+{
+	(void)ctx;
+	return fwrite(piece.ptr, 1, piece.len, stdout) == piece.len && fflush(stdout) == 0;
+}
+
+static void print_sources(const struct answer_result *answer)
+{
+	if (answer->citation_count)
+		puts(answer->abstained ? "\nNearest pages:" : "\nSources:");
+	for (size_t i = 0; i < answer->citation_count; i++) {
+		const struct answer_citation *c = &answer->citations[i];
+		printf("[%d] %.*s%s%.*s\n    %.*s\n", c->index, STR_ARG(c->title),
+		       c->section.len ? " › " : "", STR_ARG(c->section), STR_ARG(c->url));
+	}
+}
+
+int command_ask(struct context *ctx)
+{
+	struct err err = {ERR_OK, ""};
+	struct query_session session;
+	struct answer_result answer;
+	struct str question = context_words(ctx);
+	if (query_open(ctx, &session, &err))
+		return context_fail(ctx, &err);
+	const struct answer_deps deps = {.store = session.store,
+					 .embedder = session.embedder,
+					 .clock = ctx->clock,
+					 .cancelled = ctx->stop};
+	const struct answer_sink sink = {.text = ctx->json ? NULL : print_piece};
+	int status = EXIT_DONE;
+	if (answer_run(&deps, question, &sink, ctx->arena, &answer, &err)) {
+		status = context_fail(ctx, &err);
+	} else if (ctx->json) {
+		status = context_print_json(present_answer(question, &answer)) ? EXIT_DONE
+									       : EXIT_FAILED;
+	} else {
+		putchar('\n');
+		print_sources(&answer);
+	}
+	query_close(&session);
+	return status;
+}

@@ -1,0 +1,144 @@
+#include "cmd/backends.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "embed/inproc/inproc.h"
+#include "embed/inproc/model.h"
+#include "store/sqlite/sqlite.h"
+
+/* $XDG_DATA_HOME/docs-bot, as the XDG base directory specification has it. */
+static enum err_code default_data_dir(struct context *ctx, struct str *out, struct err *err)
+{
+	const char *data_home = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	if (data_home && data_home[0] == '/')
+		*out = arena_printf(ctx->arena, "%s/docs-bot", data_home);
+	else if (home && home[0] == '/')
+		*out = arena_printf(ctx->arena, "%s/.local/share/docs-bot", home);
+	else
+		return err_set(err, ERR_INVALID,
+			       "neither XDG_DATA_HOME nor HOME is set: give --data-dir");
+	return out->ptr ? ERR_OK : arena_fail(ctx->arena, err);
+}
+
+enum err_code backends_data_dir(struct context *ctx, struct str *out, struct err *err)
+{
+	*out = str_c(config_string(&ctx->config, SET_DATA_DIR));
+	return out->len ? ERR_OK : default_data_dir(ctx, out, err);
+}
+
+enum err_code backends_models_dir(struct context *ctx, struct str *out, struct err *err)
+{
+	*out = str_c(config_string(&ctx->config, SET_MODELS_DIR));
+	if (out->len)
+		return ERR_OK;
+	enum err_code code = default_data_dir(ctx, out, err);
+	if (code)
+		return code;
+	*out = arena_printf(ctx->arena, "%.*s/models", STR_ARG(*out));
+	return out->ptr ? ERR_OK : arena_fail(ctx->arena, err);
+}
+
+struct str backends_model_name(struct context *ctx)
+{
+	/* Deployments write the hub's full name into EMBEDDING_MODEL. */
+	struct str name = str_c(config_string(&ctx->config, SET_MODEL));
+	struct str organisation = STR("sentence-transformers/");
+	return str_starts(name, organisation) ? str_slice(name, organisation.len, name.len) : name;
+}
+
+static int vec_limit(const struct context *ctx)
+{
+	struct str simd = str_c(config_string(&ctx->config, SET_SIMD));
+	if (str_eq(simd, STR("plain")))
+		return VEC_PLAIN;
+	return str_eq(simd, STR("avx2")) ? VEC_AVX2 : VEC_AVX512;
+}
+
+/* The last part of a folder's path names a model that is given by folder. */
+static struct str base_name(struct str path)
+{
+	while (path.len > 1 && path.ptr[path.len - 1] == '/')
+		path.len--;
+	for (size_t i = path.len; i > 0; i--)
+		if (path.ptr[i - 1] == '/')
+			return str_slice(path, i, path.len);
+	return path;
+}
+
+enum err_code backends_embedder(struct context *ctx, struct embedder **out, struct err *err)
+{
+	struct str name = backends_model_name(ctx), models, dir;
+	enum err_code code = backends_models_dir(ctx, &models, err);
+	if (!code)
+		code = model_resolve(name, models.ptr, ctx->arena, &dir, err);
+	if (!code)
+		code = model_check_present(dir.ptr, name, err);
+	if (code)
+		return code;
+	const struct model_spec *spec = model_find(base_name(name));
+	struct str known = arena_str(ctx->arena, base_name(name));
+	if (!known.ptr)
+		return arena_fail(ctx->arena, err);
+	const struct embed_inproc_options options = {.dir = dir.ptr,
+						     .name = known.ptr,
+						     .sha256 = spec ? spec->sha256 : NULL,
+						     .vec_limit = vec_limit(ctx)};
+	return embed_inproc_open(&options, ctx->alloc, out, err);
+}
+
+enum err_code backends_store(struct context *ctx, bool create, struct store_vectors *vectors,
+			     struct store **out, struct err *err)
+{
+	struct str dir;
+	enum err_code code = backends_data_dir(ctx, &dir, err);
+	if (!code && create)
+		code = file_make_dirs(dir.ptr, err);
+	if (code)
+		return code;
+	const struct store_sqlite_options options = {.data_dir = dir.ptr,
+						     .create = create,
+						     .vectors = vectors,
+						     .vec_limit = vec_limit(ctx),
+						     .log = &ctx->log};
+	return store_sqlite_open(&options, ctx->alloc, out, err);
+}
+
+enum err_code backends_opener_init(struct context *ctx, struct store_opener *opener,
+				   struct err *err)
+{
+	struct str dir;
+	*opener = (struct store_opener){
+		.alloc = ctx->alloc, .log = &ctx->log, .vec_limit = vec_limit(ctx)};
+	enum err_code code = backends_data_dir(ctx, &dir, err);
+	if (code)
+		return code;
+	opener->data_dir = dir.ptr;
+	return store_vectors_new(ctx->alloc, &opener->vectors, err);
+}
+
+enum err_code backends_open_store(void *ctx, struct store **out, struct err *err)
+{
+	const struct store_opener *opener = ctx;
+	const struct store_sqlite_options options = {.data_dir = opener->data_dir,
+						     .vectors = opener->vectors,
+						     .vec_limit = opener->vec_limit,
+						     .log = opener->log};
+	return store_sqlite_open(&options, opener->alloc, out, err);
+}
+
+void backends_opener_release(struct store_opener *opener)
+{
+	store_vectors_free(opener->vectors);
+	opener->vectors = NULL;
+}
+
+size_t backends_threads(const struct context *ctx)
+{
+	long long set = config_int(&ctx->config, SET_THREADS);
+	if (set > 0)
+		return (size_t)set;
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	return online < 1 ? 1 : online > 64 ? 64 : (size_t)online;
+}

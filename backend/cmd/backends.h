@@ -1,0 +1,39 @@
+/* The only place that names concrete backends: opens what the settings ask for. */
+#ifndef DOCS_BOT_CMD_BACKENDS_H
+#define DOCS_BOT_CMD_BACKENDS_H
+
+#include "base/vec.h"
+#include "cmd/command.h"
+#include "embed/embed.h"
+#include "source/source.h"
+#include "store/store.h"
+
+struct store_vectors;
+
+/* The index folder of the settings, in the context's arena, NUL-terminated. */
+enum err_code backends_data_dir(struct context *ctx, struct str *out, struct err *err) WARN_UNUSED;
+enum err_code backends_models_dir(struct context *ctx, struct str *out,
+				  struct err *err) WARN_UNUSED;
+/* The model's name as the store remembers it, without an organisation ("org/name"). */
+struct str backends_model_name(struct context *ctx);
+
+enum err_code backends_embedder(struct context *ctx, struct embedder **out,
+				struct err *err) WARN_UNUSED;
+enum err_code backends_store(struct context *ctx, bool create, struct store_vectors *vectors,
+			     struct store **out, struct err *err) WARN_UNUSED;
+/* Thread-safe form for the service's workers: everything it needs was resolved beforehand. */
+struct store_opener {
+	const struct alloc *alloc;
+	const struct logger *log;
+	const char *data_dir;
+	struct store_vectors *vectors;
+	int vec_limit;
+};
+enum err_code backends_opener_init(struct context *ctx, struct store_opener *opener,
+				   struct err *err) WARN_UNUSED;
+enum err_code backends_open_store(void *opener, struct store **out, struct err *err) WARN_UNUSED;
+void backends_opener_release(struct store_opener *opener);
+
+size_t backends_threads(const struct context *ctx);
+
+#endif

@@ -1,0 +1,184 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/backends.h"
+#include "index/run.h"
+
+enum { GLOBS_MAX = 64, PROGRESS_LINE_US = 5000000, PROGRESS_BAR_US = 200000, BAR_WIDTH = 30 };
+
+const struct option index_options[] = {
+	{"rebuild", NULL,
+	 "index everything anew (embeddings are reused where the text is the same)"},
+	{"source", "NAME", "name under which the documents are filed (default: the folder's name)"},
+	{"include", "GLOB", "only paths that match; repeatable"},
+	{"exclude", "GLOB", "no paths that match; repeatable"},
+	{"dry-run", NULL, "parse and chunk, but write nothing"},
+	{NULL, NULL, NULL},
+};
+
+/* A bar on a terminal, else a line every few seconds. */
+struct progress {
+	bool terminal, shown;
+	int64_t last_us;
+};
+
+static void show_progress(void *ctx, const struct index_progress *p)
+{
+	struct progress *state = ctx;
+	int64_t wait = state->terminal ? PROGRESS_BAR_US : PROGRESS_LINE_US;
+	bool last = p->documents_done == p->documents_total;
+	if (p->elapsed_us - state->last_us < wait && !(last && state->shown))
+		return;
+	state->last_us = p->elapsed_us;
+	double seconds = (double)p->elapsed_us / 1e6;
+	double share =
+		p->documents_total ? (double)p->documents_done / (double)p->documents_total : 1;
+	double left = share > 0 ? seconds / share - seconds : 0;
+	if (!state->terminal) {
+		fprintf(stderr, "indexing: %llu of %llu documents, %.0f chunks/s, %.0f s left\n",
+			(unsigned long long)p->documents_done,
+			(unsigned long long)p->documents_total,
+			seconds > 0 ? (double)p->chunks_embedded / seconds : 0, left);
+		return;
+	}
+	char bar[BAR_WIDTH + 1];
+	for (int i = 0; i < BAR_WIDTH; i++)
+		bar[i] = i < (int)(share * BAR_WIDTH) ? '#' : '.';
+	bar[BAR_WIDTH] = '\0';
+	fprintf(stderr, "\r[%s] %llu/%llu documents, %.0f chunks/s, %.0f s left   ", bar,
+		(unsigned long long)p->documents_done, (unsigned long long)p->documents_total,
+		seconds > 0 ? (double)p->chunks_embedded / seconds : 0, left);
+	if (last)
+		fputc('\n', stderr);
+	state->shown = true;
+}
+
+static size_t collect_globs(const struct context *ctx, const char *name, struct str *globs)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < ctx->given_count && count < GLOBS_MAX; i++)
+		if (strcmp(ctx->given[i].option->name, name) == 0)
+			globs[count++] = str_c(ctx->given[i].value);
+	return count;
+}
+
+static enum err_code open_sources(struct context *ctx, struct source **sources, size_t *opened,
+				  struct err *err)
+{
+	struct str include[GLOBS_MAX], exclude[GLOBS_MAX];
+	struct source_dir_options options = {
+		.name = context_option(ctx, "source"),
+		.include = include,
+		.include_count = collect_globs(ctx, "include", include),
+		.exclude = exclude,
+		.exclude_count = collect_globs(ctx, "exclude", exclude),
+		.max_file_bytes = (size_t)config_int(&ctx->config, SET_MAX_FILE_BYTES),
+		.max_files = (size_t)config_int(&ctx->config, SET_MAX_FILES)};
+	for (size_t i = 0; i < ctx->arg_count; i++) {
+		options.root = ctx->args[i];
+		if (strstr(options.root, "://"))
+			return err_set(
+				err, ERR_UNSUPPORTED,
+				"%s: only local folders can be indexed; clone the repository "
+				"first (`make run DOCS=URL` does)",
+				options.root);
+		enum err_code code = source_dir_open(&options, ctx->alloc, &sources[i], err);
+		if (code)
+			return code;
+		++*opened;
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(sources[j]->name, sources[i]->name) == 0)
+				return err_set(err, ERR_INVALID,
+					       "two sources are named '%s': index them one by one "
+					       "with --source NAME",
+					       sources[i]->name);
+	}
+	return ERR_OK;
+}
+
+static json_t *report_json(const struct index_report *r)
+{
+	json_t *skipped = json_array(), *repos = json_array();
+	for (size_t i = 0; i < r->skip_count; i++)
+		json_array_append_new(
+			skipped, json_pack("{s:o, s:o}", "path", json_from_str(r->skipped[i].path),
+					   "reason", json_from_str(r->skipped[i].reason)));
+	for (size_t i = 0; i < r->repo_count; i++)
+		json_array_append_new(repos,
+				      json_pack("{s:s, s:I, s:I, s:s}", "repo", r->repos[i].name,
+						"documents", (json_int_t)r->repos[i].documents,
+						"chunks", (json_int_t)r->repos[i].chunks,
+						"revision", r->repos[i].revision));
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "status", "success",
+			 "total_chunks", (json_int_t)r->total_chunks, "embedded_chunks",
+			 (json_int_t)r->embedded_chunks, "reused_chunks",
+			 (json_int_t)r->reused_chunks, "deleted_chunks",
+			 (json_int_t)r->deleted_chunks, "documents", (json_int_t)r->documents,
+			 "skipped", skipped, "processed_repos", repos, "took_ms",
+			 (json_int_t)(r->took_us / 1000));
+}
+
+static void print_report(const struct index_report *r, bool dry_run)
+{
+	printf("%s%llu documents, %llu chunks (%llu embedded, %llu reused, %llu deleted) in %.1f "
+	       "s\n",
+	       dry_run ? "Dry run, nothing written: " : "Indexed ",
+	       (unsigned long long)r->documents, (unsigned long long)r->total_chunks,
+	       (unsigned long long)r->embedded_chunks, (unsigned long long)r->reused_chunks,
+	       (unsigned long long)r->deleted_chunks, (double)r->took_us / 1e6);
+	if (r->skip_count)
+		printf("%zu files skipped, see the log lines above\n", r->skip_count);
+}
+
+int command_index(struct context *ctx)
+{
+	struct err err = {ERR_OK, ""};
+	struct store *store = NULL;
+	struct embedder *embedder = NULL;
+	struct index_report report = {0};
+	struct progress progress = {.terminal = isatty(STDERR_FILENO)};
+	size_t opened = 0;
+	const struct index_options options = {
+		.chunk = {(size_t)config_int(&ctx->config, SET_CHUNK_TOKENS),
+			  config_float(&ctx->config, SET_CHUNK_OVERLAP)},
+		.base_url = str_c(config_string(&ctx->config, SET_BASE_URL)),
+		.threads = backends_threads(ctx),
+		.max_file_bytes = (size_t)config_int(&ctx->config, SET_MAX_FILE_BYTES),
+		.rebuild = context_option(ctx, "rebuild") != NULL,
+		.dry_run = context_option(ctx, "dry-run") != NULL};
+	struct source **sources = arena_array(ctx->arena, ctx->arg_count, sizeof(*sources));
+	enum err_code code = sources ? ERR_OK : arena_fail(ctx->arena, &err);
+	if (!code)
+		code = open_sources(ctx, sources, &opened, &err);
+	if (!code)
+		code = backends_embedder(ctx, &embedder, &err);
+	if (!code && !options.dry_run)
+		code = backends_store(ctx, true, NULL, &store, &err);
+	if (!code) {
+		const struct index_deps deps = {.store = store,
+						.embedder = embedder,
+						.alloc = ctx->alloc,
+						.clock = ctx->clock,
+						.log = &ctx->log,
+						.progress = show_progress,
+						.progress_ctx = &progress,
+						.stop = ctx->stop};
+		code = index_run(&deps, &options, sources, ctx->arg_count, ctx->arena, &report,
+				 &err);
+	}
+	if (progress.shown && code)
+		fputc('\n', stderr);
+	int status = EXIT_DONE;
+	if (code)
+		status = context_fail(ctx, &err);
+	else if (ctx->json)
+		status = context_print_json(report_json(&report)) ? EXIT_DONE : EXIT_FAILED;
+	else
+		print_report(&report, options.dry_run);
+	store_close(store);
+	embed_close(embedder);
+	for (size_t i = 0; i < opened; i++)
+		source_close(sources[i]);
+	return status;
+}

@@ -1,0 +1,31 @@
+#include "cmd/query.h"
+
+enum err_code query_open(struct context *ctx, struct query_session *session, struct err *err)
+{
+	*session = (struct query_session){0};
+	enum err_code code = backends_store(ctx, false, NULL, &session->store, err);
+	if (!code)
+		code = backends_embedder(ctx, &session->embedder, err);
+	struct store_stats stats = {0};
+	if (!code)
+		code = store_stats(session->store, ctx->arena, &stats, err);
+	if (!code && stats.chunks == 0)
+		code = err_set(err, ERR_NOTFOUND,
+			       "the index is empty: run `docs-bot index FOLDER` first");
+	if (!code && !str_eq(stats.model, str_c(session->embedder->model)))
+		code = err_set(err, ERR_MISMATCH,
+			       "the index was made with model %.*s, not %s: use --model %.*s, or "
+			       "index again with --rebuild",
+			       STR_ARG(stats.model), session->embedder->model,
+			       STR_ARG(stats.model));
+	if (code)
+		query_close(session);
+	return code;
+}
+
+void query_close(struct query_session *session)
+{
+	store_close(session->store);
+	embed_close(session->embedder);
+	*session = (struct query_session){0};
+}

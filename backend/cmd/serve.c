@@ -1,0 +1,75 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/backends.h"
+#include "serve/serve.h"
+
+static void announce(void *ctx, const char *host, int port)
+{
+	(void)ctx;
+	bool ipv6 = strchr(host, ':') != NULL;
+	fprintf(stderr, "docs-bot is ready: open http://%s%s%s:%d\n", ipv6 ? "[" : "", host,
+		ipv6 ? "]" : "", port);
+}
+
+/* "HOST:PORT", "[IPv6]:PORT" or ":PORT"; $PORT wins over an unset or configured port. */
+static bool parse_listen(struct context *ctx, const char **host, int *port)
+{
+	struct str listen = str_c(config_string(&ctx->config, SET_LISTEN));
+	struct str port_text = str_c(config_string(&ctx->config, SET_PORT));
+	size_t colon = listen.len;
+	while (colon > 0 && listen.ptr[colon - 1] != ':')
+		colon--;
+	if (colon == 0)
+		return false;
+	struct str name = str_slice(listen, 0, colon - 1);
+	if (name.len > 1 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']')
+		name = str_slice(name, 1, name.len - 1);
+	/* A --listen flag is more specific than the environment's PORT. */
+	if (!port_text.len || ctx->config.values[SET_LISTEN].origin == CONFIG_FLAG)
+		port_text = str_slice(listen, colon, listen.len);
+	uint64_t number;
+	if (!str_to_u64(port_text, &number) || number > 65535)
+		return false;
+	struct str copy = arena_str(ctx->arena, name.len ? name : STR("0.0.0.0"));
+	*host = copy.ptr;
+	*port = (int)number;
+	return copy.ptr != NULL;
+}
+
+int command_serve(struct context *ctx)
+{
+	struct err err = {ERR_OK, ""};
+	struct embedder *embedder = NULL;
+	struct store_opener opener;
+	const struct config *config = &ctx->config;
+	struct serve_options options = {
+		.workers = backends_threads(ctx),
+		.queue_length = (size_t)config_int(config, SET_QUEUE_LENGTH),
+		.max_message_bytes = (size_t)config_int(config, SET_MAX_MESSAGE_BYTES),
+		.max_question_bytes = (size_t)config_int(config, SET_MAX_QUESTION_BYTES),
+		.max_connections = (size_t)config_int(config, SET_MAX_CONNECTIONS),
+		.max_answer_bytes = (size_t)config_int(config, SET_MAX_ANSWER_BYTES),
+		.drain_seconds = (int)config_int(config, SET_DRAIN_SECONDS),
+		.allowed_origins = config_string(config, SET_ALLOWED_ORIGINS)};
+	if (!parse_listen(ctx, &options.host, &options.port))
+		return context_usage(ctx, "listen must be HOST:PORT, e.g. 127.0.0.1:8000, not '%s'",
+				     config_string(config, SET_LISTEN));
+	enum err_code code = backends_opener_init(ctx, &opener, &err);
+	if (!code)
+		code = backends_embedder(ctx, &embedder, &err);
+	if (!code) {
+		const struct serve_deps deps = {.open_store = backends_open_store,
+						.ctx = &opener,
+						.embedder = embedder,
+						.alloc = ctx->alloc,
+						.clock = ctx->clock,
+						.log = &ctx->log,
+						.stop = ctx->stop};
+		code = serve_run(&options, &deps, announce, NULL, &err);
+	}
+	int status = code ? context_fail(ctx, &err) : EXIT_DONE;
+	embed_close(embedder);
+	backends_opener_release(&opener);
+	return status;
+}

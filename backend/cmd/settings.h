@@ -1,0 +1,64 @@
+/* The settings of docs-bot: one table, and an enum to name its rows. */
+#ifndef DOCS_BOT_CMD_SETTINGS_H
+#define DOCS_BOT_CMD_SETTINGS_H
+
+#include "base/config.h"
+
+/* id, name, type, default, environment, min, max, choices, description */
+#define SETTINGS(X)                                                                                \
+	X(SET_DATA_DIR, "data_dir", CONFIG_STRING, "", "DOCS_BOT_DATA_DIR", 0, 0, NULL,            \
+	  "folder of the embedded store (default: $XDG_DATA_HOME/docs-bot)")                       \
+	X(SET_STORE, "store", CONFIG_STRING, "sqlite", "DOCS_BOT_STORE", 0, 0, "sqlite",           \
+	  "where the index lives")                                                                 \
+	X(SET_MODEL, "model", CONFIG_STRING, "all-MiniLM-L6-v2", "EMBEDDING_MODEL", 0, 0, NULL,    \
+	  "embedding model: a name (see `model list`) or a folder")                                \
+	X(SET_MODELS_DIR, "models_dir", CONFIG_STRING, "", "DOCS_BOT_MODELS_DIR", 0, 0, NULL,      \
+	  "folder of the embedding models (default: $XDG_DATA_HOME/docs-bot/models)")              \
+	X(SET_LOG_LEVEL, "log_level", CONFIG_STRING, "info", "DOCS_BOT_LOG_LEVEL", 0, 0,           \
+	  "error|warn|info|debug", "least severe log lines that are shown")                        \
+	X(SET_LOG_FORMAT, "log_format", CONFIG_STRING, "text", "DOCS_BOT_LOG_FORMAT", 0, 0,        \
+	  "text|json", "form of the log lines")                                                    \
+	X(SET_SIMD, "simd", CONFIG_STRING, "auto", "DOCS_BOT_SIMD", 0, 0,                          \
+	  "auto|plain|avx2|avx512", "fastest vector instructions that may be used")                \
+	X(SET_THREADS, "threads", CONFIG_INT, "0", "DOCS_BOT_THREADS", 0, 64, NULL,                \
+	  "threads that embed or answer; 0: one per processor")                                    \
+	X(SET_BASE_URL, "base_url", CONFIG_STRING, "", "DOCS_BOT_BASE_URL", 0, 0, NULL,            \
+	  "address under which the indexed pages are published; empty: `serve` shows them itself") \
+	X(SET_CHUNK_TOKENS, "chunk_tokens", CONFIG_INT, "512", NULL, 16, 512, NULL,                \
+	  "tokens per chunk")                                                                      \
+	X(SET_CHUNK_OVERLAP, "chunk_overlap", CONFIG_FLOAT, "0.5", NULL, 0, 0.9, NULL,             \
+	  "share of a chunk that the next one repeats")                                            \
+	X(SET_MAX_FILE_BYTES, "max_file_bytes", CONFIG_INT, "10485760", NULL, 1, 1073741824, NULL, \
+	  "larger files are skipped")                                                              \
+	X(SET_MAX_FILES, "max_files", CONFIG_INT, "1000000", NULL, 1, 100000000, NULL,             \
+	  "most files of one source")                                                              \
+	X(SET_LISTEN, "listen", CONFIG_STRING, "127.0.0.1:8000", "DOCS_BOT_LISTEN", 0, 0, NULL,    \
+	  "address and port of the service")                                                       \
+	X(SET_PORT, "port", CONFIG_STRING, "", "PORT", 0, 0, NULL,                                 \
+	  "port of the service; overrides the port of `listen`")                                   \
+	X(SET_ALLOWED_ORIGINS, "allowed_origins", CONFIG_STRING, "", "ALLOWED_ORIGINS", 0, 0,      \
+	  NULL,                                                                                    \
+	  "web sites that may connect, comma-separated, or *; empty: the service's own page")      \
+	X(SET_QUEUE_LENGTH, "queue_length", CONFIG_INT, "256", NULL, 1, 100000, NULL,              \
+	  "questions that may wait for a worker")                                                  \
+	X(SET_MAX_CONNECTIONS, "max_connections", CONFIG_INT, "1024", NULL, 1, 100000, NULL,       \
+	  "connections at once")                                                                   \
+	X(SET_MAX_QUESTION_BYTES, "max_question_bytes", CONFIG_INT, "16384", NULL, 1, 100000,      \
+	  NULL, "longest question that the service takes")                                         \
+	X(SET_MAX_MESSAGE_BYTES, "max_message_bytes", CONFIG_INT, "262144", NULL, 1024, 67108864,  \
+	  NULL, "longest WebSocket message")                                                       \
+	X(SET_MAX_ANSWER_BYTES, "max_answer_bytes", CONFIG_INT, "1048576", NULL, 4096, 67108864,   \
+	  NULL, "bytes kept for a reader that does not read")                                      \
+	X(SET_DRAIN_SECONDS, "drain_seconds", CONFIG_INT, "30", NULL, 0, 3600, NULL,               \
+	  "how long running answers may finish after SIGTERM")
+
+enum setting {
+#define SETTING_ENUM(id, ...) id,
+	SETTINGS(SETTING_ENUM)
+#undef SETTING_ENUM
+		SETTING_COUNT
+};
+
+extern const struct config_setting settings_table[SETTING_COUNT];
+
+#endif

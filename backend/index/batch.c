@@ -1,0 +1,218 @@
+#include "index/batch.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PENDING_PER_THREAD = 64, MAX_THREADS = 64 };
+
+struct pending {
+	struct str text;
+	size_t tokens;
+	float *vector;
+	unsigned char hash[STORE_HASH_SIZE];
+};
+
+void batch_init(struct batch *batch, const struct index_deps *deps,
+		const struct index_options *options, struct source *source)
+{
+	memset(batch, 0, sizeof(*batch));
+	batch->deps = deps;
+	batch->options = options;
+	batch->source = source;
+}
+
+static void drop_documents(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		arena_release(&batch->documents[i].arena);
+	batch->count = 0;
+	batch->pending_count = 0;
+}
+
+void batch_release(struct batch *batch)
+{
+	drop_documents(batch);
+	alloc_free(batch->deps->alloc, batch->pending);
+	batch->pending = NULL;
+	batch->pending_capacity = 0;
+}
+
+bool batch_full(const struct batch *batch)
+{
+	return batch->count == BATCH_MAX_DOCUMENTS ||
+	       batch->pending_count >= batch->options->threads * PENDING_PER_THREAD;
+}
+
+static enum err_code reserve_pending(struct batch *batch, size_t extra, struct err *err)
+{
+	size_t need, bytes;
+	if (!size_add(batch->pending_count, extra, &need))
+		return err_set(err, ERR_LIMIT, "too many chunks");
+	if (need <= batch->pending_capacity)
+		return ERR_OK;
+	if (!size_mul(need, 2 * sizeof(*batch->pending), &bytes))
+		return err_set(err, ERR_LIMIT, "too many chunks");
+	struct pending *grown = alloc_resize(batch->deps->alloc, batch->pending, bytes);
+	if (!grown)
+		return err_set(err, ERR_NOMEM, "out of memory for %zu chunks", need);
+	batch->pending = grown;
+	batch->pending_capacity = need * 2;
+	return ERR_OK;
+}
+
+enum err_code batch_add(struct batch *batch, struct prepared *document, struct err *err)
+{
+	size_t dimension = batch->deps->embedder->dimension;
+	struct prepared *slot = &batch->documents[batch->count++];
+	*slot = *document;
+	size_t total;
+	if (!size_mul(slot->chunks.count, dimension, &total))
+		return err_set(err, ERR_LIMIT, "too many chunks");
+	slot->vectors = arena_array(&slot->arena, total, sizeof(float));
+	if (!slot->vectors)
+		return arena_fail(&slot->arena, err);
+	enum err_code code = reserve_pending(batch, slot->chunks.count, err);
+	for (size_t i = 0; i < slot->chunks.count && !code; i++) {
+		struct pending item = {.text = slot->chunks.items[i].embed_text,
+				       .tokens = slot->chunks.items[i].token_count,
+				       .vector = slot->vectors + i * dimension};
+		bool found = false;
+		if (!EVP_Digest(item.text.ptr, item.text.len, item.hash, NULL, EVP_sha256(), NULL))
+			return err_set(err, ERR_NOMEM, "out of memory while hashing");
+		if (batch->deps->store)
+			code = store_cache_get(batch->deps->store,
+					       str_c(batch->deps->embedder->sha256), item.hash,
+					       item.vector, dimension, &found, err);
+		if (found)
+			batch->reused++;
+		else if (!code)
+			batch->pending[batch->pending_count++] = item;
+	}
+	return code;
+}
+
+/* Shared by the threads of one flush. */
+struct embed_job {
+	struct batch *batch;
+	atomic_size_t next;
+	atomic_bool failed;
+	pthread_mutex_t lock;
+	struct err first; /* under lock */
+};
+
+static bool stopping(const struct batch *batch)
+{
+	return batch->deps->stop && atomic_load(batch->deps->stop);
+}
+
+static void *embed_thread(void *arg)
+{
+	struct embed_job *job = arg;
+	struct batch *batch = job->batch;
+	while (!atomic_load(&job->failed) && !stopping(batch)) {
+		size_t i = atomic_fetch_add(&job->next, 1);
+		if (i >= batch->pending_count)
+			break;
+		struct err problem = {ERR_OK, ""};
+		struct pending *item = &batch->pending[i];
+		if (embed_texts(batch->deps->embedder, &item->text, 1, item->vector, &problem) ==
+		    ERR_OK)
+			continue;
+		pthread_mutex_lock(&job->lock);
+		if (!atomic_exchange(&job->failed, true))
+			job->first = problem;
+		pthread_mutex_unlock(&job->lock);
+	}
+	return NULL;
+}
+
+static int longest_first(const void *a, const void *b)
+{
+	const struct pending *x = a, *y = b;
+	return (x->tokens < y->tokens) - (x->tokens > y->tokens);
+}
+
+/* One sequence per thread at a time, longest first, so that no thread ends with a long tail. */
+static enum err_code embed_pending(struct batch *batch, struct err *err)
+{
+	if (batch->pending_count == 0)
+		return ERR_OK;
+	qsort(batch->pending, batch->pending_count, sizeof(*batch->pending), longest_first);
+	struct embed_job job = {.batch = batch};
+	pthread_t threads[MAX_THREADS];
+	size_t started = 0, wanted = batch->options->threads;
+	pthread_mutex_init(&job.lock, NULL);
+	if (wanted > MAX_THREADS)
+		wanted = MAX_THREADS;
+	while (started + 1 < wanted &&
+	       pthread_create(&threads[started], NULL, embed_thread, &job) == 0)
+		started++;
+	embed_thread(&job);
+	for (size_t i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	pthread_mutex_destroy(&job.lock);
+	if (stopping(batch))
+		return err_set(err, ERR_CANCELLED, "stopped; the index is as it was before");
+	if (atomic_load(&job.failed))
+		return err_set(err, job.first.code, "%s", job.first.message);
+	batch->embedded += batch->pending_count;
+	return ERR_OK;
+}
+
+static enum err_code put_document(struct batch *batch, struct prepared *document, struct err *err)
+{
+	struct arena *arena = &document->arena;
+	size_t dimension = batch->deps->embedder->dimension;
+	const struct document *tree = &document->document;
+	struct store_section *sections = arena_array(arena, tree->section_count, sizeof(*sections));
+	struct store_chunk *chunks = arena_array(arena, document->chunks.count, sizeof(*chunks));
+	if (!sections || !chunks)
+		return arena_fail(arena, err);
+	for (size_t i = 0; i < tree->section_count; i++) {
+		const struct section *from = &tree->sections[i];
+		sections[i] = (struct store_section){.heading = from->heading,
+						     .anchor = from->anchor,
+						     .path = from->path,
+						     .text = section_text(from, arena),
+						     .level = from->level};
+		if (!sections[i].text.ptr)
+			return arena_fail(arena, err);
+	}
+	for (size_t i = 0; i < document->chunks.count; i++) {
+		const struct chunk *from = &document->chunks.items[i];
+		chunks[i] = (struct store_chunk){.unit = from->kind == CHUNK_WINDOW ? STORE_WINDOW
+										    : STORE_SECTION,
+						 .ordinal = (uint32_t)from->ordinal,
+						 .first_section = (uint32_t)from->first_section,
+						 .last_section = (uint32_t)from->last_section,
+						 .text = from->text,
+						 .vector = document->vectors + i * dimension};
+	}
+	struct store_document stored = {.source = str_c(batch->source->name),
+					.path = document->path,
+					.title = tree->title,
+					.description = tree->description,
+					.url = document->url,
+					.type = STR("doc"),
+					.content_hash = str_c(document->content_hash),
+					.sections = sections,
+					.section_count = tree->section_count,
+					.chunks = chunks,
+					.chunk_count = document->chunks.count};
+	return store_put(batch->deps->store, &stored, err);
+}
+
+enum err_code batch_flush(struct batch *batch, struct err *err)
+{
+	enum err_code code = embed_pending(batch, err);
+	for (size_t i = 0; i < batch->pending_count && !code; i++)
+		code = store_cache_put(batch->deps->store, str_c(batch->deps->embedder->sha256),
+				       batch->pending[i].hash, batch->pending[i].vector,
+				       batch->deps->embedder->dimension, err);
+	for (size_t i = 0; i < batch->count && !code; i++)
+		code = put_document(batch, &batch->documents[i], err);
+	drop_documents(batch);
+	return code;
+}

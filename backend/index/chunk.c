@@ -1,0 +1,504 @@
+/*
+ * Chunks of a document. Both kinds are cut from a token list of the whole text; but the tokens of
+ * a slice need not be the slice of the tokens (a word cut in two has other pieces), so each
+ * chunk is tokenized again as it will be embedded, and shortened until it fits.
+ */
+#include "index/chunk.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+#define MIN_TOKENS   16
+#define WORD_STEPS   32 /* how far back a border may move to reach the start of a word */
+#define HEADER_SHARE 2  /* title and path get at most 1/2 of a section chunk's tokens */
+
+/* What the functions here share. */
+struct chunker {
+	const struct document *document;
+	struct embedder *embedder;
+	struct arena *arena;
+	struct arena scratch; /* token lists that are only counted */
+	size_t limit;         /* tokens per chunk, special ones included */
+	size_t room;          /* the same without the special ones */
+	struct str page;
+	size_t *offsets; /* where each section begins in the page, and one past the last */
+	struct chunk *items;
+	size_t count, capacity;
+	struct err *err;
+};
+
+/* A part of a section that is kept whole: a block, a line of code, or a slice of tokens. */
+struct unit {
+	struct str text;
+	size_t tokens;
+};
+
+struct unit_list {
+	struct unit *items;
+	size_t count, capacity;
+};
+
+static enum err_code count_tokens(struct chunker *c, struct str text, size_t *out)
+{
+	struct token_list tokens;
+	enum err_code code = embed_tokenize(c->embedder, text, &c->scratch, &tokens, c->err);
+
+	*out = code == ERR_OK ? tokens.count : 0;
+	arena_reset(&c->scratch);
+	return code;
+}
+
+/* The text of the page; offsets (section_count + 1 of them) may be NULL. */
+static struct str page_text(const struct document *document, struct arena *arena, size_t *offsets)
+{
+	struct buf page;
+	struct str out = {NULL, 0}, title = document->title;
+
+	buf_init(&page, arena->alloc, arena->max < SIZE_MAX / 2 ? arena->max : SIZE_MAX / 2);
+	if (document->section_count && str_eq_nocase(document->sections[0].heading, title))
+		title = STR("");
+	buf_append(&page, title);
+	for (size_t i = 0; i < document->section_count; i++) {
+		struct str text = section_text(&document->sections[i], arena);
+
+		if (!text.ptr)
+			goto out;
+		if (page.len && text.len)
+			buf_append(&page, STR("\n\n"));
+		if (offsets)
+			offsets[i] = page.len;
+		buf_append(&page, text);
+	}
+	if (offsets)
+		offsets[document->section_count] = page.len;
+	if (!page.failed)
+		out = arena_str(arena, buf_str(&page));
+out:
+	buf_release(&page);
+	return out;
+}
+
+struct str chunk_page_text(const struct document *document, struct arena *arena)
+{
+	return page_text(document, arena, NULL);
+}
+
+static enum err_code push_chunk(struct chunker *c, const struct chunk *chunk)
+{
+	if (c->count == c->capacity) {
+		size_t capacity = c->capacity ? c->capacity * 2 : 16, bytes;
+		struct chunk *items = NULL;
+
+		if (size_mul(capacity, sizeof(*items), &bytes))
+			items = alloc_resize(c->arena->alloc, c->items, bytes);
+		if (!items)
+			return err_set(c->err, ERR_NOMEM, "out of memory");
+		c->items = items;
+		c->capacity = capacity;
+	}
+	c->items[c->count++] = *chunk;
+	return ERR_OK;
+}
+
+/* ASCII white space and punctuation part words; everything else may be within one. */
+static bool is_word_byte(char byte)
+{
+	return (unsigned char)byte >= 0x80 || ascii_alnum((unsigned char)byte) || byte == '_';
+}
+
+static bool starts_word(struct str text, const struct token_list *tokens, size_t index)
+{
+	size_t at = tokens->items[index].begin;
+
+	return at == 0 || !is_word_byte(text.ptr[at - 1]) || !is_word_byte(text.ptr[at]);
+}
+
+/* True when a border in front of this token cuts neither a code point nor another token. */
+static bool may_cut(struct str text, const struct token_list *tokens, size_t index)
+{
+	const struct token *token = &tokens->items[index];
+
+	return token->begin < text.len && ((unsigned char)text.ptr[token->begin] & 0xC0) != 0x80 &&
+	       (index == 0 || token->begin >= tokens->items[index - 1].end);
+}
+
+/*
+ * The border at `index`, or one up to WORD_STEPS earlier that starts a word; always > `least`
+ * and one where the text may be cut, if there is any.
+ */
+static size_t snap(struct str text, const struct token_list *tokens, size_t index, size_t least)
+{
+	size_t fallback = index;
+
+	if (index >= tokens->count)
+		return tokens->count;
+	while (fallback > least + 1 && !may_cut(text, tokens, fallback))
+		fallback--;
+	for (size_t i = fallback; i > least && fallback - i < WORD_STEPS; i--)
+		if (may_cut(text, tokens, i) && starts_word(text, tokens, i))
+			return i;
+	return fallback;
+}
+
+/* The text from token `from` to in front of token `to`, with all bytes between the tokens. */
+static struct str slice_tokens(struct str text, const struct token_list *tokens, size_t from,
+			       size_t to)
+{
+	size_t begin = from == 0 ? 0 : tokens->items[from].begin;
+	size_t end = to >= tokens->count ? text.len : tokens->items[to].begin;
+
+	return str_slice(text, begin, end);
+}
+
+/*
+ * The longest slice from token `from` to at most `*to` that has no more than `room` tokens when
+ * it is tokenized by itself: moves *to back, sets *count.
+ */
+static enum err_code fit_slice(struct chunker *c, struct str text, const struct token_list *tokens,
+			       size_t from, size_t *to, size_t room, size_t *count)
+{
+	for (;;) {
+		struct str slice = slice_tokens(text, tokens, from, *to);
+		enum err_code code = count_tokens(c, slice, count);
+		size_t over;
+
+		if (code != ERR_OK || *count <= room)
+			return code;
+		over = *count - room;
+		if (*to - from <= 1)
+			return err_set(c->err, ERR_INTERNAL,
+				       "the tokenizer cuts one token of a page into %zu", *count);
+		*to = snap(text, tokens, *to - from > over ? *to - over : from + 1, from);
+	}
+}
+
+/* Sections that the bytes [begin, end) of the page come from. */
+static void find_sections(const struct chunker *c, size_t begin, size_t end, struct chunk *chunk)
+{
+	size_t count = c->document->section_count, low = 0, high = count;
+
+	if (count == 0)
+		return;
+	/* the last section that begins at or before `begin`; the title belongs to the first */
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->offsets[middle] <= begin)
+			low = middle;
+		else
+			high = middle;
+	}
+	chunk->first_section = chunk->last_section = low;
+	while (chunk->last_section + 1 < count && c->offsets[chunk->last_section + 1] < end)
+		chunk->last_section++;
+}
+
+static enum err_code add_windows(struct chunker *c, double overlap)
+{
+	struct token_list tokens;
+	size_t from = 0, covered = 0, ordinal = 0;
+	size_t stride = (size_t)lround((1 - overlap) * (double)c->room);
+	enum err_code code = embed_tokenize(c->embedder, c->page, c->arena, &tokens, c->err);
+
+	if (stride == 0)
+		stride = 1;
+	while (code == ERR_OK && from < tokens.count && covered < tokens.count) {
+		struct chunk chunk = {.kind = CHUNK_WINDOW, .ordinal = ordinal};
+		/* every window reaches beyond the one before */
+		size_t to = snap(c->page, &tokens, from + c->room, covered > from ? covered : from);
+		size_t next, begin;
+
+		code = fit_slice(c, c->page, &tokens, from, &to, c->room, &chunk.token_count);
+		if (code != ERR_OK)
+			break;
+		chunk.text = str_trim(slice_tokens(c->page, &tokens, from, to));
+		begin = (size_t)(chunk.text.ptr - c->page.ptr);
+		find_sections(c, begin, begin + chunk.text.len, &chunk);
+		chunk.embed_text = chunk.text;
+		chunk.token_count += c->embedder->special_tokens;
+		if (to > covered && chunk.text.len) {
+			code = push_chunk(c, &chunk);
+			ordinal++;
+		}
+		covered = to > covered ? to : covered;
+		/* a window that had to be shortened must not leave a gap behind it */
+		next = snap(c->page, &tokens, from + stride, from);
+		from = next < to ? next : to;
+	}
+	return code;
+}
+
+static enum err_code push_unit(struct chunker *c, struct unit_list *list, struct str text,
+			       size_t tokens)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 16, bytes;
+		struct unit *items = NULL;
+
+		if (size_mul(capacity, sizeof(*items), &bytes))
+			items = alloc_resize(c->arena->alloc, list->items, bytes);
+		if (!items)
+			return err_set(c->err, ERR_NOMEM, "out of memory");
+		list->items = items;
+		list->capacity = capacity;
+	}
+	list->items[list->count++] = (struct unit){text, tokens};
+	return ERR_OK;
+}
+
+/* Cuts one line (or paragraph) that is too long by itself. */
+static enum err_code split_line(struct chunker *c, struct str text, size_t room,
+				struct unit_list *out)
+{
+	struct token_list tokens;
+	size_t from = 0, to, count;
+	enum err_code code = embed_tokenize(c->embedder, text, c->arena, &tokens, c->err);
+
+	while (code == ERR_OK && from < tokens.count) {
+		to = snap(text, &tokens, from + room, from);
+		code = fit_slice(c, text, &tokens, from, &to, room, &count);
+		if (code == ERR_OK)
+			code = push_unit(c, out, slice_tokens(text, &tokens, from, to), count);
+		from = to;
+	}
+	return code;
+}
+
+/* Takes a block as it is when it fits, else its lines, else slices of those. */
+static enum err_code split_block(struct chunker *c, struct str text, size_t room,
+				 struct unit_list *out)
+{
+	struct str rest = text, line;
+	size_t count;
+	enum err_code code = count_tokens(c, text, &count);
+
+	if (code != ERR_OK || count <= room)
+		return code == ERR_OK ? push_unit(c, out, text, count) : code;
+	while (code == ERR_OK && str_cut(&rest, '\n', &line)) {
+		code = count_tokens(c, line, &count);
+		if (code == ERR_OK)
+			code = count <= room ? push_unit(c, out, line, count)
+					     : split_line(c, line, room, out);
+	}
+	return code;
+}
+
+/* Units joined by newlines; ptr NULL without memory. */
+static struct str join_units(const struct unit *units, size_t count, struct arena *arena)
+{
+	size_t len = 0, at = 0;
+	char *text;
+
+	for (size_t i = 0; i < count; i++)
+		len += units[i].text.len + 1;
+	text = arena_get(arena, len);
+	if (!text)
+		return (struct str){NULL, 0};
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			text[at++] = '\n';
+		if (units[i].text.len)
+			memcpy(text + at, units[i].text.ptr, units[i].text.len);
+		at += units[i].text.len;
+	}
+	return (struct str){text, at};
+}
+
+/* Adds one chunk "header\ntext"; *fits is false, and nothing added, when it is too long. */
+static enum err_code add_section_chunk(struct chunker *c, size_t section, struct str header,
+				       struct str text, size_t *ordinal, bool *fits)
+{
+	struct chunk chunk = {.kind = CHUNK_SECTION,
+			      .ordinal = *ordinal,
+			      .text = text,
+			      .embed_text = text,
+			      .first_section = section,
+			      .last_section = section};
+	enum err_code code;
+
+	if (header.len) {
+		struct unit parts[2] = {{header, 0}, {text, 0}};
+
+		chunk.embed_text = join_units(parts, 2, c->arena);
+	}
+	if (!chunk.embed_text.ptr)
+		return arena_fail(c->arena, c->err);
+	code = count_tokens(c, chunk.embed_text, &chunk.token_count);
+	chunk.token_count += c->embedder->special_tokens;
+	*fits = chunk.token_count <= c->limit;
+	if (code != ERR_OK || !*fits)
+		return code;
+	code = push_chunk(c, &chunk);
+	(*ordinal)++;
+	return code;
+}
+
+/* Fills chunks with as many units as fit. */
+static enum err_code pack_units(struct chunker *c, size_t section, struct str header,
+				const struct unit_list *units, size_t room, size_t *ordinal)
+{
+	enum err_code code = ERR_OK;
+	size_t first = 0;
+
+	while (code == ERR_OK && first < units->count) {
+		size_t end = first, sum = 0;
+		bool fits = false;
+
+		while (end < units->count &&
+		       (end == first || sum + units->items[end].tokens <= room))
+			sum += units->items[end++].tokens;
+		while (code == ERR_OK && !fits && end > first) {
+			struct str text = join_units(units->items + first, end - first, c->arena);
+
+			if (!text.ptr)
+				return arena_fail(c->arena, c->err);
+			if (str_trim(text).len == 0)
+				break;
+			code = add_section_chunk(c, section, header, text, ordinal, &fits);
+			end -= !fits;
+		}
+		if (code == ERR_OK && end == first)
+			return err_set(c->err, ERR_INTERNAL,
+				       "a piece of a section has more tokens than its parts");
+		first = end;
+	}
+	return code;
+}
+
+static enum err_code split_section(struct chunker *c, size_t index, struct str header,
+				   size_t header_tokens, size_t *ordinal)
+{
+	const struct section *section = &c->document->sections[index];
+	struct unit_list units = {NULL, 0, 0};
+	/* a little less than there is: joined text may have a token more than its parts */
+	size_t room = c->room - header_tokens - (c->room - header_tokens) / 16;
+	enum err_code code = ERR_OK;
+
+	if (section->heading.len)
+		code = split_block(c, section->heading, room, &units);
+	for (size_t i = 0; i < section->block_count && code == ERR_OK; i++) {
+		struct str text = section->blocks[i].text;
+
+		if (section->blocks[i].kind == BLOCK_LIST_ITEM)
+			text = arena_printf(c->arena, "- %.*s", STR_ARG(text));
+		code = text.ptr ? split_block(c, text, room, &units) : arena_fail(c->arena, c->err);
+	}
+	if (code == ERR_OK)
+		code = pack_units(c, index, header, &units, room, ordinal);
+	alloc_free(c->arena->alloc, units.items);
+	return code;
+}
+
+/* "title > path": what the section is about, also where its own text does not say it. */
+static struct str section_header(struct chunker *c, const struct section *section)
+{
+	struct str title = c->document->title, path = section->path;
+
+	if (title.len == 0 || path.len == 0)
+		return title.len ? title : path;
+	return arena_printf(c->arena, "%.*s > %.*s", STR_ARG(title), STR_ARG(path));
+}
+
+static enum err_code add_section(struct chunker *c, size_t index, size_t *ordinal)
+{
+	const struct section *section = &c->document->sections[index];
+	struct str text, header;
+	size_t header_tokens;
+	bool fits;
+	enum err_code code;
+
+	text = section_text(section, c->arena);
+	header = section_header(c, section);
+	if (!text.ptr || !header.ptr)
+		return arena_fail(c->arena, c->err);
+	code = count_tokens(c, header, &header_tokens);
+	if (code != ERR_OK)
+		return code;
+	if (header_tokens > c->room / HEADER_SHARE) {
+		struct token_list tokens;
+		size_t to;
+
+		code = embed_tokenize(c->embedder, header, c->arena, &tokens, c->err);
+		if (code != ERR_OK)
+			return code;
+		to = snap(header, &tokens, c->room / HEADER_SHARE, 0);
+		code = fit_slice(c, header, &tokens, 0, &to, c->room / HEADER_SHARE,
+				 &header_tokens);
+		if (code != ERR_OK)
+			return code;
+		header = slice_tokens(header, &tokens, 0, to);
+	}
+	code = add_section_chunk(c, index, header, text, ordinal, &fits);
+	if (code == ERR_OK && !fits)
+		code = split_section(c, index, header, header_tokens, ordinal);
+	return code;
+}
+
+static enum err_code check_options(const struct chunk_options *options,
+				   const struct embedder *embedder, struct err *err)
+{
+	if (options->tokens < MIN_TOKENS ||
+	    options->tokens < embedder->special_tokens + MIN_TOKENS / 2)
+		return err_set(err, ERR_INVALID,
+			       "chunks of %zu tokens are too small: use at least %d",
+			       options->tokens, MIN_TOKENS);
+	if (options->tokens > embedder->max_tokens)
+		return err_set(err, ERR_INVALID,
+			       "chunks of %zu tokens are more than the model %s takes: use at most "
+			       "%zu",
+			       options->tokens, embedder->model, embedder->max_tokens);
+	/* written so that NaN is refused too */
+	if (!(options->overlap >= 0 && options->overlap < 1))
+		return err_set(
+			err, ERR_INVALID,
+			"a chunk overlap of %g is out of range: use 0 up to, not including, 1",
+			options->overlap);
+	return ERR_OK;
+}
+
+enum err_code chunk_document(const struct document *document, const struct chunk_options *options,
+			     struct embedder *embedder, struct arena *arena, struct chunk_list *out,
+			     struct err *err)
+{
+	struct chunker c = {.document = document,
+			    .embedder = embedder,
+			    .arena = arena,
+			    .limit = options->tokens,
+			    .err = err};
+	size_t ordinal = 0;
+	enum err_code code;
+
+	*out = (struct chunk_list){NULL, 0};
+	code = check_options(options, embedder, err);
+	if (code != ERR_OK)
+		return code;
+	c.room = options->tokens - embedder->special_tokens;
+	arena_init(&c.scratch, arena->alloc, arena->max);
+	c.offsets = arena_array(arena, document->section_count + 1, sizeof(size_t));
+	if (c.offsets)
+		c.page = page_text(document, arena, c.offsets);
+	if (!c.page.ptr) {
+		code = arena_fail(arena, err);
+		goto out;
+	}
+	code = add_windows(&c, options->overlap);
+	for (size_t i = 0; i < document->section_count && code == ERR_OK; i++)
+		if (document->sections[i].block_count)
+			code = add_section(&c, i, &ordinal);
+	if (code != ERR_OK)
+		goto out;
+	out->items = arena_array(arena, c.count, sizeof(*out->items));
+	if (!out->items) {
+		code = arena_fail(arena, err);
+		goto out;
+	}
+	if (c.count)
+		memcpy(out->items, c.items, c.count * sizeof(*c.items));
+	out->count = c.count;
+out:
+	alloc_free(arena->alloc, c.items);
+	arena_release(&c.scratch);
+	return code;
+}

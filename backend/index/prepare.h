@@ -1,0 +1,29 @@
+/* One document on its way into the index: read, parsed, cut into chunks. */
+#ifndef DOCS_BOT_INDEX_PREPARE_H
+#define DOCS_BOT_INDEX_PREPARE_H
+
+#include "index/run.h"
+
+struct prepared {
+	struct arena arena; /* owns all of it */
+	struct document document;
+	struct chunk_list chunks;
+	struct str path, url;
+	char content_hash[65];
+	float *vectors; /* [chunks.count][dimension], filled by the batch */
+};
+
+enum prepare_outcome { PREPARE_READY, PREPARE_UNCHANGED, PREPARE_SKIPPED };
+
+/*
+ * Reads one item. UNCHANGED: stored with the same hash, *chunks says how many it has; SKIPPED:
+ * *reason (in the run's arena) says why. Only READY leaves an arena in *out, to be released by the
+ * caller. Errors are those that end the run (memory of the run, store, embedder).
+ */
+enum err_code prepare_document(const struct index_deps *deps, const struct index_options *options,
+			       struct source *source, const struct source_item *item,
+			       struct arena *run_arena, struct prepared *out,
+			       enum prepare_outcome *outcome, struct str *reason, uint64_t *chunks,
+			       struct err *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,165 @@
+#include "index/run.h"
+
+#include "index/batch.h"
+
+enum { MAX_SKIPS = 10000 };
+
+struct run {
+	const struct index_deps *deps;
+	const struct index_options *options;
+	struct arena *arena;
+	struct index_report *report;
+	struct index_progress progress;
+	int64_t started_us;
+};
+
+static void show_progress(struct run *run)
+{
+	run->progress.elapsed_us = clock_monotonic_us(run->deps->clock) - run->started_us;
+	if (run->deps->progress)
+		run->deps->progress(run->deps->progress_ctx, &run->progress);
+}
+
+/* Every skip is logged; the report keeps the first MAX_SKIPS. */
+static enum err_code add_skip(struct run *run, struct str path, struct str reason, struct err *err)
+{
+	struct index_report *report = run->report;
+	log_warn(run->deps->log, "index", "skipped %.*s: %.*s", STR_ARG(path), STR_ARG(reason));
+	if (report->skip_count == MAX_SKIPS)
+		return ERR_OK;
+	if ((report->skip_count & (report->skip_count - 1)) == 0) { /* at powers of two */
+		size_t capacity = report->skip_count ? report->skip_count * 2 : 1;
+		struct source_skip *grown = arena_array(run->arena, capacity, sizeof(*grown));
+		if (!grown)
+			return arena_fail(run->arena, err);
+		for (size_t i = 0; i < report->skip_count; i++)
+			grown[i] = report->skipped[i];
+		report->skipped = grown;
+	}
+	struct str kept = arena_str(run->arena, path);
+	if (!kept.ptr)
+		return arena_fail(run->arena, err);
+	report->skipped[report->skip_count++] = (struct source_skip){kept, reason};
+	return ERR_OK;
+}
+
+static enum err_code index_item(struct run *run, struct source *source,
+				const struct source_item *item, struct batch *batch,
+				struct index_repo *repo, struct err *err)
+{
+	struct prepared document;
+	enum prepare_outcome outcome;
+	struct str reason;
+	uint64_t chunks = 0;
+	enum err_code code = prepare_document(run->deps, run->options, source, item, run->arena,
+					      &document, &outcome, &reason, &chunks, err);
+	if (code)
+		return code;
+	if (outcome == PREPARE_SKIPPED)
+		return add_skip(run, item->path, reason, err);
+	if (outcome == PREPARE_UNCHANGED)
+		run->report->reused_chunks += chunks;
+	else
+		chunks = document.chunks.count;
+	repo->documents++;
+	repo->chunks += chunks;
+	if (outcome == PREPARE_UNCHANGED)
+		return ERR_OK;
+	if (run->options->dry_run) {
+		arena_release(&document.arena);
+		return ERR_OK;
+	}
+	code = batch_add(batch, &document, err);
+	if (!code && batch_full(batch))
+		code = batch_flush(batch, err);
+	return code;
+}
+
+static enum err_code index_source(struct run *run, struct source *source,
+				  const struct source_list *list, struct index_repo *repo,
+				  struct err *err)
+{
+	enum err_code code = ERR_OK;
+	struct batch *batch = alloc_get(run->deps->alloc, sizeof(*batch));
+	if (!batch)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	batch_init(batch, run->deps, run->options, source);
+	for (size_t i = 0; i < list->skip_count && !code; i++)
+		code = add_skip(run, list->skipped[i].path, list->skipped[i].reason, err);
+	for (size_t i = 0; i < list->count && !code; i++) {
+		if (run->deps->stop && atomic_load(run->deps->stop))
+			code = err_set(err, ERR_CANCELLED,
+				       "stopped; the index is as it was before");
+		else
+			code = index_item(run, source, &list->items[i], batch, repo, err);
+		run->progress.documents_done++;
+		run->progress.chunks_embedded = run->report->embedded_chunks + batch->embedded;
+		show_progress(run);
+	}
+	if (!code)
+		code = batch_flush(batch, err);
+	run->report->embedded_chunks += batch->embedded;
+	run->report->reused_chunks += batch->reused;
+	run->progress.chunks_embedded = run->report->embedded_chunks;
+	show_progress(run);
+	batch_release(batch);
+	alloc_free(run->deps->alloc, batch);
+	if (!code && repo->documents == 0)
+		code = err_set(err, ERR_NOTFOUND,
+			       "no documents in %s: expected .md, .markdown, .mdx or .txt files "
+			       "(see --include)",
+			       source->name);
+	return code;
+}
+
+static enum err_code list_all(struct run *run, struct source *const *sources, size_t count,
+			      struct source_list *lists, struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		enum err_code code = source_list(sources[i], run->arena, &lists[i], err);
+		if (code)
+			return code;
+		run->progress.documents_total += lists[i].count;
+	}
+	return ERR_OK;
+}
+
+enum err_code index_run(const struct index_deps *deps, const struct index_options *options,
+			struct source *const *sources, size_t source_count, struct arena *arena,
+			struct index_report *report, struct err *err)
+{
+	struct run run = {.deps = deps, .options = options, .arena = arena, .report = report};
+	struct store_identity identity = {str_c(deps->embedder->model), deps->embedder->dimension};
+	*report = (struct index_report){.repo_count = source_count};
+	run.started_us = clock_monotonic_us(deps->clock);
+	report->repos = arena_array(arena, source_count, sizeof(*report->repos));
+	struct source_list *lists = arena_array(arena, source_count, sizeof(*lists));
+	if (!report->repos || !lists)
+		return arena_fail(arena, err);
+
+	enum err_code code = list_all(&run, sources, source_count, lists, err);
+	if (!code && !options->dry_run)
+		code = store_begin(deps->store, &identity, options->rebuild, err);
+	if (code)
+		return code;
+	for (size_t i = 0; i < source_count && !code; i++) {
+		struct index_repo *repo = &report->repos[i];
+		uint64_t documents = 0, chunks = 0;
+		*repo = (struct index_repo){.name = sources[i]->name,
+					    .revision = sources[i]->revision};
+		code = index_source(&run, sources[i], &lists[i], repo, err);
+		if (!code && !options->dry_run)
+			code = store_sweep(deps->store, str_c(repo->name), &documents, &chunks,
+					   err);
+		report->deleted_documents += documents;
+		report->deleted_chunks += chunks;
+		report->documents += repo->documents;
+		report->total_chunks += repo->chunks;
+	}
+	if (!code && !options->dry_run)
+		code = store_publish(deps->store, clock_wall_ms(deps->clock), err);
+	if (code && !options->dry_run)
+		store_rollback(deps->store);
+	report->took_us = clock_monotonic_us(deps->clock) - run.started_us;
+	return code;
+}

@@ -1,0 +1,68 @@
+/* The indexing workflow: fetch → parse → chunk → embed → publish. run.c reads top to bottom. */
+#ifndef DOCS_BOT_INDEX_RUN_H
+#define DOCS_BOT_INDEX_RUN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "embed/embed.h"
+#include "index/chunk.h"
+#include "source/source.h"
+#include "store/store.h"
+
+struct index_options {
+	struct chunk_options chunk;
+	struct str base_url; /* of the published pages, see index/url.h; may be empty */
+	size_t threads;      /* that embed; ≥ 1 */
+	size_t max_file_bytes;
+	bool rebuild;
+	bool dry_run; /* parse and chunk, but neither embed nor write */
+};
+
+struct index_progress {
+	uint64_t documents_done, documents_total;
+	uint64_t chunks_embedded;
+	int64_t elapsed_us;
+};
+
+struct index_deps {
+	struct store *store; /* NULL only for a dry run */
+	struct embedder *embedder;
+	const struct alloc *alloc;
+	const struct clock *clock;
+	const struct logger *log;
+	void (*progress)(void *ctx, const struct index_progress *progress); /* may be NULL */
+	void *progress_ctx;
+	const atomic_bool *stop; /* may be NULL; set: the run ends with ERR_CANCELLED */
+};
+
+struct index_repo {
+	const char *name, *revision;
+	uint64_t documents, chunks;
+};
+
+struct index_report {
+	uint64_t documents, total_chunks, embedded_chunks, reused_chunks;
+	uint64_t deleted_documents, deleted_chunks;
+	struct source_skip *skipped;
+	size_t skip_count;
+	struct index_repo *repos;
+	size_t repo_count;
+	int64_t took_us;
+};
+
+/*
+ * Indexes all sources in one transaction of the store: readers see the old index or the new one.
+ * Unchanged documents are neither parsed nor embedded, documents that are gone are deleted. A
+ * source without a single document is an error and leaves the index as it was. On any error the
+ * transaction is rolled back; embeddings made so far stay in the cache. The report lives in the
+ * arena.
+ */
+enum err_code index_run(const struct index_deps *deps, const struct index_options *options,
+			struct source *const *sources, size_t source_count, struct arena *arena,
+			struct index_report *report, struct err *err) WARN_UNUSED;
+
+#endif

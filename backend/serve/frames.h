@@ -1,0 +1,51 @@
+/*
+ * The chat protocol as pure functions, without I/O: what a client message means, and the frames
+ * and documents that go back. One JSON text per frame. All functions are thread-safe.
+ */
+#ifndef DOCS_BOT_SERVE_FRAMES_H
+#define DOCS_BOT_SERVE_FRAMES_H
+
+#include "answer/answer.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define FRAMES_GREETING "Connected to Kubeflow Documentation Assistant"
+
+/*
+ * The question in one client message. A JSON object with `message` (string) means that string;
+ * anything else is the question itself, as existing clients send it. Bytes that are not UTF-8 are
+ * dropped. `session_id` and `history` are accepted. Appends the question, white space at both ends
+ * removed, to `question`; it may be empty. ERR_INVALID when `message` is not a string, else those
+ * of the buffer.
+ */
+enum err_code frames_parse(struct str message, struct buf *question, struct err *err) WARN_UNUSED;
+
+/*
+ * Each appends one JSON text to `out`. Text that is not UTF-8 becomes null. Errors: ERR_NOMEM, or
+ * ERR_LIMIT when `out` is full (it is then as long as before).
+ */
+enum err_code frames_system(struct buf *out, struct err *err) WARN_UNUSED;
+enum err_code frames_status(const char *stage, struct buf *out, struct err *err) WARN_UNUSED;
+enum err_code frames_content(struct str piece, struct buf *out, struct err *err) WARN_UNUSED;
+enum err_code frames_sources(const struct answer_citation *citations, size_t count, struct buf *out,
+			     struct err *err) WARN_UNUSED;
+/* The distinct URLs in order of first use. Appends nothing when there is none. */
+enum err_code frames_citations(const struct answer_citation *citations, size_t count,
+			       struct buf *out, struct err *err) WARN_UNUSED;
+enum err_code frames_done(struct str answer_id, struct buf *out, struct err *err) WARN_UNUSED;
+/* "Request failed: " and the message. */
+enum err_code frames_error(const char *message, struct buf *out, struct err *err) WARN_UNUSED;
+
+/*
+ * The result of a search: {query, took_ms, results:[{rank, score, type, title, section, url, path,
+ * repo, text}]}. `type` limits the results to one document type (empty: all).
+ */
+enum err_code frames_search(struct str query, const struct retrieve_results *results,
+			    struct str type, struct buf *out, struct err *err) WARN_UNUSED;
+
+/* An RFC 9457 problem document of type about:blank. */
+enum err_code frames_problem(int status, const char *title, const char *detail, struct str id,
+			     struct buf *out, struct err *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,254 @@
+/* Plain HTTP responses: headers, bodies in pieces, problem documents. Loop thread only. */
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "serve/frames.h"
+#include "serve/service.h"
+
+#define PIECE 16384 /* bytes of a body per writeable callback */
+
+static bool plain_id(const char *id, size_t len)
+{
+	if (!len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!ascii_alnum(id[i]) && !memchr("-_.", id[i], 3))
+			return false;
+	return true;
+}
+
+void http_new_id(char id[SERVE_ID_SIZE])
+{
+	unsigned char random[12] = {0};
+	if (getrandom(random, sizeof(random), 0) < 0) {
+		/* Ids need to differ, not to be secret. */
+		struct timespec now;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		memcpy(random, &now.tv_nsec, sizeof(now.tv_nsec));
+	}
+	for (size_t i = 0; i < sizeof(random); i++)
+		snprintf(id + 2 * i, 3, "%02x", random[i]);
+}
+
+void http_request_id(struct lws *wsi, char id[SERVE_ID_SIZE])
+{
+	static const char name[] = "x-request-id:";
+	int len = lws_hdr_custom_copy(wsi, id, SERVE_ID_SIZE, name, sizeof(name) - 1);
+	if (len <= 0 || !plain_id(id, (size_t)len))
+		http_new_id(id);
+}
+
+static void begin(struct conn *conn, int status, const char *content_type)
+{
+	struct response *r = &conn->response;
+	bool close = r->close || conn->service->draining;
+	buf_release(&r->owned);
+	*r = (struct response){.active = true,
+			       .close = close,
+			       .status = status,
+			       .content_type = content_type,
+			       .cache = "no-store"};
+	buf_init(&r->owned, conn->service->alloc, conn->service->options->max_answer_bytes);
+	metrics_request(&conn->service->metrics, conn->route, status);
+	log_debug(conn->service->deps->log, "serve", "request=%s status=%d", conn->id, status);
+}
+
+void http_respond(struct conn *conn, int status, const char *content_type, struct str body)
+{
+	begin(conn, status, content_type);
+	conn->response.body = body;
+}
+
+void http_respond_buf(struct conn *conn, int status, const char *content_type, struct buf *body)
+{
+	begin(conn, status, content_type);
+	buf_release(&conn->response.owned);
+	conn->response.owned = *body;
+	conn->response.body = buf_str(&conn->response.owned);
+	buf_init(body, conn->service->alloc, body->max);
+}
+
+static const char *status_title(int status)
+{
+	switch (status) {
+	case 400:
+		return "Bad Request";
+	case 403:
+		return "Forbidden";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 413:
+		return "Content Too Large";
+	case 414:
+		return "URI Too Long";
+	case 503:
+		return "Service Unavailable";
+	case 505:
+		return "HTTP Version Not Supported";
+	default:
+		return "Internal Server Error";
+	}
+}
+
+void http_problem(struct conn *conn, int status, const char *fmt, ...)
+{
+	char detail[ERR_MESSAGE_MAX];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, args);
+	va_end(args);
+	begin(conn, status, "application/problem+json");
+	struct response *r = &conn->response;
+	if (status == 503)
+		r->retry_after = SERVE_RETRY_AFTER;
+	/* Without memory the status alone must do. */
+	if (frames_problem(status, status_title(status), detail, str_c(conn->id), &r->owned, NULL))
+		buf_clear(&r->owned);
+	r->body = buf_str(&r->owned);
+}
+
+struct head {
+	struct lws *wsi;
+	unsigned char *at, *end;
+	bool failed;
+};
+
+static void add(struct head *head, const char *name, const char *value)
+{
+	if (value && lws_add_http_header_by_name(head->wsi, (const unsigned char *)name,
+						 (const unsigned char *)value, (int)strlen(value),
+						 &head->at, head->end))
+		head->failed = true;
+}
+
+static bool send_head(struct conn *conn)
+{
+	const struct response *r = &conn->response;
+	unsigned char bytes[LWS_PRE + 4096];
+	unsigned char *start = bytes + LWS_PRE;
+	struct head head = {.wsi = conn->wsi, .at = start, .end = bytes + sizeof(bytes)};
+	if (lws_add_http_header_status(conn->wsi, (unsigned)r->status | LWSAHH_FLAG_NO_SERVER_NAME,
+				       &head.at, head.end))
+		return false;
+	/* While an upgrade is being refused lws has not looked at the request's version yet. */
+	if (memcmp(start, "HTTP/1.0", 8) == 0)
+		start[7] = '1';
+	char text[64];
+	time_t now = (time_t)(clock_wall_ms(conn->service->deps->clock) / 1000);
+	struct tm utc;
+	if (gmtime_r(&now, &utc) && strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &utc))
+		add(&head, "date:", text);
+	add(&head, "x-request-id:", conn->id);
+	add(&head, "cache-control:", r->cache);
+	add(&head, "etag:", r->etag);
+	add(&head, "allow:", r->allow);
+	if (r->retry_after) {
+		snprintf(text, sizeof(text), "%d", r->retry_after);
+		add(&head, "retry-after:", text);
+	}
+	if (r->close)
+		add(&head, "connection:", "close");
+	if (r->status != 304) {
+		add(&head, "content-type:", r->content_type);
+		if (lws_add_http_header_content_length(conn->wsi, r->body.len, &head.at, head.end))
+			return false;
+	}
+	return !head.failed &&
+	       lws_finalize_write_http_header(conn->wsi, start, &head.at, head.end) == 0;
+}
+
+/* The response has been handed to lws: 0 keeps the connection, -1 closes it. */
+static int end(struct conn *conn)
+{
+	struct response *r = &conn->response;
+	bool close = r->close;
+	r->active = false;
+	buf_release(&r->owned);
+	r->body = (struct str){0};
+	return close ? -1 : 0;
+}
+
+/* One step. 1: more to come, 0: all written, -1: failed. */
+static int step(struct conn *conn)
+{
+	struct response *r = &conn->response;
+	bool body = !conn->head && r->status != 304 && r->body.len;
+	if (!r->head_sent) {
+		if (!send_head(conn))
+			return -1;
+		r->head_sent = true;
+		return body ? 1 : 0;
+	}
+	unsigned char bytes[LWS_PRE + PIECE];
+	size_t size = r->body.len - r->sent;
+	if (size > PIECE)
+		size = PIECE;
+	memcpy(bytes + LWS_PRE, r->body.ptr + r->sent, size);
+	r->sent += size;
+	bool last = r->sent == r->body.len;
+	if (lws_write(conn->wsi, bytes + LWS_PRE, size,
+		      last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < (int)size)
+		return -1;
+	return last ? 0 : 1;
+}
+
+int http_pump(struct conn *conn)
+{
+	int more = step(conn);
+	if (more < 0)
+		return -1;
+	if (more) {
+		lws_callback_on_writable(conn->wsi);
+		return 0;
+	}
+	if (end(conn))
+		return -1;
+	return lws_http_transaction_completed(conn->wsi) ? -1 : 0;
+}
+
+bool http_send_now(struct conn *conn)
+{
+	int more = 1;
+	while (more > 0)
+		more = step(conn);
+	end(conn);
+	return more == 0;
+}
+
+/* Moves the result of a finished job into the response. */
+static void take_result(struct conn *conn)
+{
+	struct job *job = conn->job;
+	struct buf body;
+	buf_init(&body, conn->service->alloc, 0);
+	pthread_mutex_lock(&job->lock);
+	bool finished = job->finished;
+	int status = job->status;
+	if (finished) {
+		body = job->body;
+		buf_init(&job->body, conn->service->alloc, 0);
+	}
+	pthread_mutex_unlock(&job->lock);
+	if (!finished)
+		return;
+	job_abandon(conn);
+	if (!status) { /* cancelled before it ran */
+		buf_release(&body);
+		http_problem(conn, 503, "the server is shutting down");
+		return;
+	}
+	http_respond_buf(conn, status,
+			 status == 200 ? "application/json" : "application/problem+json", &body);
+	if (status == 503)
+		conn->response.retry_after = SERVE_RETRY_AFTER;
+}
+
+int http_writeable(struct conn *conn)
+{
+	if (conn->job && !conn->response.active)
+		take_result(conn);
+	return conn->response.active ? http_pump(conn) : 0;
+}

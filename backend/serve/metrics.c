@@ -1,0 +1,123 @@
+#include "serve/metrics.h"
+
+#include <inttypes.h>
+
+#include "answer/answer.h"
+
+static const char *const route_labels[] = {
+#define ROUTE_LABEL(name, label) label,
+	METRICS_ROUTES(ROUTE_LABEL)
+#undef ROUTE_LABEL
+};
+
+/* The statuses this service sends; the last stands for any other. */
+static const int statuses[METRICS_STATUS_COUNT] = {101, 200, 304, 400, 403, 404, 405,
+						   413, 414, 500, 503, 505, 0};
+
+/* Upper bounds in microseconds; an answer without a language model takes tens of milliseconds. */
+static const int64_t bounds_us[METRICS_BUCKET_COUNT - 1] = {
+	5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
+
+void metrics_request(struct metrics *metrics, enum metrics_route route, int status)
+{
+	size_t i = 0;
+	while (i < METRICS_STATUS_COUNT - 1 && statuses[i] != status)
+		i++;
+	atomic_fetch_add_explicit(&metrics->requests[route][i], 1, memory_order_relaxed);
+}
+
+void metrics_observe(struct metrics_histogram *histogram, int64_t took_us)
+{
+	size_t i = 0;
+	if (took_us < 0)
+		took_us = 0;
+	while (i < METRICS_BUCKET_COUNT - 1 && took_us > bounds_us[i])
+		i++;
+	atomic_fetch_add_explicit(&histogram->buckets[i], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&histogram->sum_us, (unsigned long long)took_us,
+				  memory_order_relaxed);
+}
+
+void metrics_answer(struct metrics *metrics, int route, int64_t took_us)
+{
+	size_t i = route < 0 || route >= METRICS_ANSWER_COUNT - 1 ? METRICS_ANSWER_COUNT - 1
+								  : (size_t)route;
+	atomic_fetch_add_explicit(&metrics->answers[i], 1, memory_order_relaxed);
+	metrics_observe(&metrics->answer_seconds, took_us);
+}
+
+static void write_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void write_gauge(struct buf *out, const char *name, const char *help, size_t value)
+{
+	write_head(out, name, "gauge", help);
+	buf_printf(out, "%s %zu\n", name, value);
+}
+
+static void write_histogram(struct buf *out, const char *name, const char *help,
+			    struct metrics_histogram *histogram)
+{
+	unsigned long long count = 0;
+	write_head(out, name, "histogram", help);
+	for (size_t i = 0; i < METRICS_BUCKET_COUNT; i++) {
+		count += atomic_load_explicit(&histogram->buckets[i], memory_order_relaxed);
+		if (i < METRICS_BUCKET_COUNT - 1)
+			buf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name,
+				   (double)bounds_us[i] / 1e6, count);
+		else
+			buf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n", name, count);
+	}
+	unsigned long long sum = atomic_load_explicit(&histogram->sum_us, memory_order_relaxed);
+	buf_printf(out, "%s_sum %.6f\n%s_count %llu\n", name, (double)sum / 1e6, name, count);
+}
+
+static void write_requests(struct buf *out, struct metrics *metrics)
+{
+	write_head(out, "docs_bot_requests_total", "counter",
+		   "HTTP responses by route and status.");
+	for (size_t r = 0; r < METRICS_ROUTE_COUNT; r++) {
+		for (size_t s = 0; s < METRICS_STATUS_COUNT; s++) {
+			unsigned long long n = atomic_load_explicit(&metrics->requests[r][s],
+								    memory_order_relaxed);
+			if (!n)
+				continue;
+			buf_printf(out, "docs_bot_requests_total{route=\"%s\",status=\"",
+				   route_labels[r]);
+			if (statuses[s])
+				buf_printf(out, "%d", statuses[s]);
+			else
+				buf_append(out, STR("other"));
+			buf_printf(out, "\"} %llu\n", n);
+		}
+	}
+}
+
+enum err_code metrics_write(struct metrics *metrics, const struct metrics_gauges *gauges,
+			    struct buf *out, struct err *err)
+{
+	write_head(out, "docs_bot_build_info", "gauge", "Always 1; the label names the version.");
+	buf_printf(out, "docs_bot_build_info{version=\"%s\"} 1\n", DOCS_BOT_VERSION);
+	write_requests(out, metrics);
+	write_head(out, "docs_bot_answers_total", "counter", "Answered questions by route.");
+	for (size_t i = 0; i < METRICS_ANSWER_COUNT; i++)
+		buf_printf(out, "docs_bot_answers_total{route=\"%s\"} %llu\n",
+			   i == METRICS_ANSWER_COUNT - 1 ? "error"
+							 : answer_route_name((enum answer_route)i),
+			   atomic_load_explicit(&metrics->answers[i], memory_order_relaxed));
+	write_histogram(out, "docs_bot_answer_seconds", "Time from question to end of answer.",
+			&metrics->answer_seconds);
+	write_histogram(out, "docs_bot_search_seconds", "Time of one search, waiting included.",
+			&metrics->search_seconds);
+	write_head(out, "docs_bot_rejected_total", "counter",
+		   "Questions and searches refused because the queue was full.");
+	buf_printf(out, "docs_bot_rejected_total %llu\n",
+		   atomic_load_explicit(&metrics->rejected, memory_order_relaxed));
+	write_gauge(out, "docs_bot_connections", "Open connections.", gauges->connections);
+	write_gauge(out, "docs_bot_queue_depth", "Questions and searches waiting for a worker.",
+		    gauges->queue_depth);
+	write_gauge(out, "docs_bot_workers", "Worker threads.", gauges->workers);
+	return buf_ok(out, "the metrics", err);
+}

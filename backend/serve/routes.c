@@ -1,0 +1,273 @@
+/* The paths of the service. Loop thread only. */
+#include <string.h>
+
+#include "answer/retrieve.h"
+#include "base/utf8.h"
+#include "serve/assets.h"
+#include "serve/service.h"
+
+#define DEFAULT_TOP_K 10
+
+struct route {
+	const char *path; /* ends in '/': everything below it */
+	enum metrics_route metric;
+	void (*handle)(struct conn *conn, struct str rest); /* `rest` of the path below it */
+};
+
+static const char *content_type(struct str name)
+{
+	static const struct {
+		const char *suffix, *type;
+	} types[] = {{".html", "text/html; charset=utf-8"},
+		     {".js", "text/javascript; charset=utf-8"},
+		     {".css", "text/css; charset=utf-8"},
+		     {".svg", "image/svg+xml"},
+		     {".png", "image/png"}};
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (str_ends(name, str_c(types[i].suffix)))
+			return types[i].type;
+	return "application/octet-stream";
+}
+
+/* The client's copy is current when it names our tag (RFC 9110, 13.1.2; weak comparison). */
+static bool not_modified(struct lws *wsi, const char *etag)
+{
+	char given[256];
+	int len = lws_hdr_copy(wsi, given, sizeof(given), WSI_TOKEN_HTTP_IF_NONE_MATCH);
+	return len > 0 && (strcmp(given, "*") == 0 || strstr(given, etag));
+}
+
+/* Names are compared whole with a fixed table, so no path can lead out of it. */
+static void handle_asset(struct conn *conn, struct str name)
+{
+	for (size_t i = 0; i < asset_count; i++) {
+		if (!str_eq(name, str_c(assets[i].name)))
+			continue;
+		const char *etag = conn->service->etags[i];
+		bool same = not_modified(conn->wsi, etag);
+		http_respond(conn, same ? 304 : 200, content_type(name),
+			     same ? STR("")
+				  : (struct str){(const char *)assets[i].data, assets[i].size});
+		conn->response.etag = etag;
+		conn->response.cache = "no-cache"; /* keep it, but ask each time */
+		return;
+	}
+	http_problem(conn, 404, "no such file");
+}
+
+static void handle_page(struct conn *conn, struct str rest)
+{
+	handle_asset(conn, STR("index.html"));
+}
+
+static void handle_healthz(struct conn *conn, struct str rest)
+{
+	http_respond(conn, 200, "application/json", STR("{\"status\":\"ok\"}"));
+}
+
+static void handle_health(struct conn *conn, struct str rest)
+{
+	http_respond(conn, 200, "text/plain; charset=utf-8", STR("OK"));
+}
+
+static void handle_metrics(struct conn *conn, struct str rest)
+{
+	struct service *service = conn->service;
+	struct metrics_gauges gauges = {.connections = service->conn_count,
+					.queue_depth = queue_length(&service->queue),
+					.workers = service->worker_count};
+	struct buf text;
+	struct err err;
+	buf_init(&text, service->alloc, 1 << 18);
+	if (metrics_write(&service->metrics, &gauges, &text, &err)) {
+		buf_release(&text);
+		http_problem(conn, 500, "%s", err.message);
+		return;
+	}
+	http_respond_buf(conn, 200, "text/plain; version=0.0.4; charset=utf-8", &text);
+}
+
+/* Queues the job, or says why not. */
+static void submit(struct conn *conn, struct job *job)
+{
+	struct service *service = conn->service;
+	if (job_submit(job, conn))
+		return;
+	if (service->draining)
+		http_problem(conn, 503, "the server is shutting down");
+	else
+		http_problem(conn, 503, "%zu requests are already waiting; try again in %d s",
+			     service->options->queue_length, SERVE_RETRY_AFTER);
+}
+
+static void handle_ready(struct conn *conn, struct str rest)
+{
+	struct job *job = job_new(conn->service, JOB_READY, conn->id);
+	if (!job) {
+		http_problem(conn, 503, "out of memory");
+		return;
+	}
+	submit(conn, job);
+}
+
+/*
+ * Appends the decoded value of a query parameter; false when it is absent. lws keeps each
+ * `name=value` pair, decoded, as one fragment.
+ */
+static bool query_value(struct lws *wsi, struct str name, struct buf *out)
+{
+	int len;
+	for (int i = 0; (len = lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i)) > 0; i++) {
+		size_t before = out->len;
+		if (!buf_reserve(out, (size_t)len + 1) ||
+		    lws_hdr_copy_fragment(wsi, out->ptr + before, len + 1, WSI_TOKEN_HTTP_URI_ARGS,
+					  i) < 0)
+			continue;
+		struct str pair = {out->ptr + before, (size_t)len};
+		if (pair.len > name.len && pair.ptr[name.len] == '=' && str_starts(pair, name)) {
+			out->len += (size_t)len;
+			memmove(out->ptr + before, out->ptr + before + name.len + 1,
+				(size_t)len - name.len);
+			out->len -= name.len + 1;
+			return true;
+		}
+		out->ptr[before] = '\0';
+	}
+	return false;
+}
+
+static bool known_type(struct str type)
+{
+	static const char *const types[] = {"doc", "pull_request", "issue", "code"};
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (str_eq(type, str_c(types[i])))
+			return true;
+	return false;
+}
+
+/* Fills top_k and type; false after a problem was sent. */
+static bool search_options(struct conn *conn, struct job *job)
+{
+	struct buf value;
+	bool ok = false;
+	buf_init(&value, conn->service->alloc, 1 << 16);
+	job->top_k = DEFAULT_TOP_K;
+	if (query_value(conn->wsi, STR("top_k"), &value)) {
+		uint64_t n;
+		if (!str_to_u64(buf_str(&value), &n) || n < 1 || n > RETRIEVE_MAX_TOP_K) {
+			http_problem(conn, 400, "top_k must be a whole number from 1 to %d",
+				     RETRIEVE_MAX_TOP_K);
+			goto out;
+		}
+		job->top_k = (size_t)n;
+	}
+	buf_clear(&value);
+	if (query_value(conn->wsi, STR("type"), &value)) {
+		if (!known_type(buf_str(&value))) {
+			http_problem(conn, 400,
+				     "type must be one of doc, pull_request, issue, code");
+			goto out;
+		}
+		snprintf(job->type, sizeof(job->type), "%s", value.ptr);
+	}
+	ok = true;
+out:
+	buf_release(&value);
+	return ok;
+}
+
+static void handle_search(struct conn *conn, struct str rest)
+{
+	size_t max = conn->service->options->max_question_bytes;
+	struct buf query;
+	struct job *job = job_new(conn->service, JOB_SEARCH, conn->id);
+	buf_init(&query, conn->service->alloc, 1 << 17);
+	if (!job) {
+		http_problem(conn, 503, "out of memory");
+		goto out;
+	}
+	bool given = query_value(conn->wsi, STR("q"), &query);
+	struct str text = str_trim(buf_str(&query));
+	if (!given || !text.len) {
+		http_problem(conn, 400,
+			     "the query parameter q is missing or empty: "
+			     "/api/search?q=WORDS");
+	} else if (!utf8_valid(text)) {
+		http_problem(conn, 400, "q is not valid UTF-8");
+	} else if (text.len > max) {
+		http_problem(conn, 413, "q is %zu bytes long; the limit is %zu", text.len, max);
+	} else if (search_options(conn, job)) {
+		if (buf_append(&job->text, text)) {
+			submit(conn, job);
+			job = NULL;
+		} else {
+			http_problem(conn, 503, "out of memory");
+		}
+	}
+out:
+	if (job)
+		job_unref(job);
+	buf_release(&query);
+}
+
+static const struct route routes[] = {
+	{"/", METRICS_PAGE, handle_page},
+	{"/assets/", METRICS_ASSETS, handle_asset},
+	{"/api/search", METRICS_SEARCH, handle_search},
+	{"/healthz", METRICS_HEALTH, handle_healthz},
+	{"/health", METRICS_HEALTH, handle_health},
+	{"/readyz", METRICS_READY, handle_ready},
+	{"/metrics", METRICS_METRICS, handle_metrics},
+};
+
+static const struct route *find_route(struct str path, struct str *rest)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		struct str own = str_c(routes[i].path);
+		*rest = str_slice(path, own.len, path.len);
+		if (str_eq(path, own) ||
+		    (own.len > 1 && str_ends(own, STR("/")) && str_starts(path, own)))
+			return &routes[i];
+	}
+	return NULL;
+}
+
+/* GET and HEAD carry no body here: what is left unread could pass for the next request. */
+static bool has_body(struct lws *wsi)
+{
+	char length[24] = "0";
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
+		return true;
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0)
+		return false;
+	return lws_hdr_copy(wsi, length, sizeof(length), WSI_TOKEN_HTTP_CONTENT_LENGTH) < 0 ||
+	       strcmp(length, "0") != 0;
+}
+
+int routes_request(struct conn *conn, struct str path)
+{
+	struct str rest;
+	const struct route *route = find_route(path, &rest);
+	bool get = lws_hdr_total_length(conn->wsi, WSI_TOKEN_GET_URI) > 0;
+	conn->head = lws_hdr_total_length(conn->wsi, WSI_TOKEN_HEAD_URI) > 0;
+	conn->route = route ? route->metric : METRICS_OTHER;
+	http_request_id(conn->wsi, conn->id);
+	conn->response.close = has_body(conn->wsi) || (!get && !conn->head);
+	if (!route) {
+		http_problem(conn, 404, "no such path");
+	} else if (!get && !conn->head) {
+		http_problem(conn, 405, "only GET and HEAD are allowed here");
+		conn->response.allow = "GET, HEAD";
+	} else if (conn->response.close) {
+		http_problem(conn, 413, "this path takes no request body");
+	} else {
+		route->handle(conn, rest);
+	}
+	if (conn->response.active && conn->response.close) {
+		http_send_now(conn);
+		return -1;
+	}
+	if (conn->response.active)
+		lws_callback_on_writable(conn->wsi);
+	return 0;
+}

@@ -1,0 +1,174 @@
+/* What the files of serve/ share. The thread rules stand at the top of worker.c. */
+#ifndef DOCS_BOT_SERVE_SERVICE_H
+#define DOCS_BOT_SERVE_SERVICE_H
+
+#include <libwebsockets.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/queue.h"
+#include "serve/metrics.h"
+#include "serve/outbox.h"
+#include "serve/serve.h"
+
+#define SERVE_ID_SIZE     65 /* request and answer ids, NUL included */
+#define SERVE_MAX_TURNS   8  /* questions waiting on one socket behind the running one */
+#define SERVE_TYPE_SIZE   16 /* longest name of a document type, NUL included */
+#define SERVE_ARENA_MAX   ((size_t)256 << 20) /* memory of one answer */
+#define SERVE_RETRY_AFTER 2                   /* seconds that a refused client should wait */
+
+enum job_kind { JOB_ANSWER, JOB_SEARCH, JOB_READY };
+
+struct conn;
+
+/* One piece of work for a worker. */
+struct job {
+	struct service *service;
+	atomic_int refs;
+	atomic_bool cancelled;
+
+	/* Written before the job is queued, constant afterwards. */
+	enum job_kind kind;
+	char id[SERVE_ID_SIZE];
+	struct buf text; /* question or query */
+	size_t top_k;
+	char type[SERVE_TYPE_SIZE];
+	int64_t created_us;
+
+	pthread_mutex_t lock; /* guards the next five */
+	struct outbox out;    /* JOB_ANSWER: frames */
+	struct buf body;      /* the others: the response */
+	int status;
+	bool overflow; /* the reader was too slow for the buffer */
+	bool finished; /* nothing is added any more */
+
+	/* Guarded by service.ready_lock. */
+	struct job *ready_next;
+	bool ready;
+
+	struct conn *conn; /* the loop's; NULL once nobody waits for the result */
+};
+
+/* An HTTP response on its way out. */
+struct response {
+	bool active, head_sent, close;
+	int status;
+	const char *content_type, *allow, *etag, *cache;
+	int retry_after; /* seconds; 0: none */
+	struct str body; /* static bytes, or those of `owned` */
+	struct buf owned;
+	size_t sent;
+};
+
+/* One message of a client that waits for its turn. */
+struct turn {
+	struct buf text; /* the question, or what is wrong with it */
+	bool failed;
+};
+
+/* One connection; only the loop thread touches it. */
+struct conn {
+	struct service *service;
+	struct lws *wsi;
+	struct conn *prev, *next;
+	char id[SERVE_ID_SIZE]; /* of the current request */
+	struct job *job;        /* running, or NULL */
+
+	bool head; /* the request was HEAD */
+	enum metrics_route route;
+	struct response response;
+
+	bool websocket;
+	struct buf message; /* fragments so far */
+	bool oversized;     /* the rest of this message is dropped */
+	struct turn turns[SERVE_MAX_TURNS];
+	size_t turn_count;
+	struct outbox out; /* frames that no worker made */
+};
+
+struct worker {
+	struct service *service;
+	pthread_t thread;
+	struct store *store; /* opened on first use; NULL after an error, to be opened again */
+	bool filled;         /* the store was seen to hold chunks */
+	struct arena arena;
+	struct buf frame; /* the frame under construction */
+};
+
+struct service {
+	const struct serve_options *options;
+	const struct serve_deps *deps;
+	const struct alloc *alloc;
+	struct lws_context *context;
+	struct lws_vhost *vhost;
+	struct metrics metrics;
+	struct queue queue;
+	char (*etags)[24]; /* one per asset */
+
+	pthread_mutex_t ready_lock;
+	struct job *ready; /* jobs with something new for the loop */
+
+	struct worker *workers;
+	size_t worker_count; /* running */
+
+	/* The loop's own. */
+	struct lws *listener;
+	lws_sorted_usec_list_t tick;
+	struct conn *conns;
+	size_t conn_count, websocket_count;
+	bool accept_paused, draining;
+	int64_t drain_started_us, idle_since_us;
+};
+
+/* --- worker.c --- */
+
+enum err_code workers_start(struct service *service, struct err *err) WARN_UNUSED;
+/* Lets the workers finish what is queued and joins them. */
+void workers_stop(struct service *service);
+
+/* A job owned by the caller, or NULL without memory. */
+struct job *job_new(struct service *service, enum job_kind kind, const char *id);
+void job_unref(struct job *job);
+/*
+ * Queues it for `conn`, which then owns it (conn->job). false when the queue is full or closed;
+ * the caller's reference is gone in both cases.
+ */
+bool job_submit(struct job *job, struct conn *conn) WARN_UNUSED;
+/* The client has gone: nobody reads the result. */
+void job_abandon(struct conn *conn);
+/* Loop: asks for a writeable callback on every connection whose job has something new. */
+void jobs_collect(struct service *service);
+
+/* --- http.c --- */
+
+void http_new_id(char id[SERVE_ID_SIZE]);
+/* A fresh id, or the client's own X-Request-Id when it is a short plain word. */
+void http_request_id(struct lws *wsi, char id[SERVE_ID_SIZE]);
+/* `body` must stay as it is until the response is sent. */
+void http_respond(struct conn *conn, int status, const char *content_type, struct str body);
+/* Takes the bytes of *body over. */
+void http_respond_buf(struct conn *conn, int status, const char *content_type, struct buf *body);
+void http_problem(struct conn *conn, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Writes the next piece of the response; for the return value of an lws callback. */
+int http_pump(struct conn *conn);
+/* Writes all of a small response now, where lws allows no later; false when that failed. */
+bool http_send_now(struct conn *conn);
+int http_writeable(struct conn *conn);
+
+/* --- routes.c --- */
+
+/* LWS_CALLBACK_HTTP: answers, or starts a job that will. */
+int routes_request(struct conn *conn, struct str path);
+
+/* --- ws.c --- */
+
+/* Before the upgrade: 0 goes on, > 0 a response was sent, < 0 close. */
+int ws_confirm(struct conn *conn, const char *protocol);
+int ws_open(struct conn *conn);
+int ws_receive(struct conn *conn, const void *data, size_t len);
+int ws_writeable(struct conn *conn);
+void ws_close(struct conn *conn);
+/* True while a question is unanswered or a frame unsent. */
+bool ws_busy(const struct conn *conn);
+
+#endif

@@ -1,0 +1,535 @@
+/*
+ * A local folder. Real folders are walked first and symbolic links afterwards, so that a link to
+ * a folder of the same tree never hides the folder's own name, whatever the alphabet says.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <git2.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/utf8.h"
+#include "source/source.h"
+
+#define DEPTH_MAX 64
+#define SKIP_MAX  10000 /* entries in the report of what was left out */
+
+struct dir_source {
+	struct source base;
+	const struct alloc *alloc;
+	struct arena arena; /* of the options' copies */
+	struct str root;    /* real path, without '/' at its end, NUL-terminated */
+	const struct str *include, *exclude;
+	size_t include_count, exclude_count;
+	size_t max_file_bytes, max_files;
+};
+
+/* Folders seen, by device and inode. */
+struct visited {
+	dev_t dev;
+	ino_t ino;
+};
+
+struct walk {
+	struct dir_source *source;
+	struct arena *arena;
+	struct err *err;
+	struct source_item *items;
+	struct source_skip *skips;
+	struct visited *visited;
+	struct str *links; /* relative paths, to be followed at the end */
+	size_t item_count, item_capacity;
+	size_t skip_count, skip_capacity;
+	size_t visited_count, visited_capacity;
+	size_t link_count, link_capacity;
+	bool following;      /* links, after the real folders */
+	char path[PATH_MAX]; /* of the entry being looked at */
+};
+
+static enum err_code make_room(struct walk *w, void **items, size_t count, size_t *capacity,
+			       size_t size)
+{
+	size_t grown = *capacity ? *capacity * 2 : 32, bytes;
+	void *ptr = NULL;
+
+	if (count < *capacity)
+		return ERR_OK;
+	if (size_mul(grown, size, &bytes))
+		ptr = alloc_resize(w->source->alloc, *items, bytes);
+	if (!ptr)
+		return err_set(w->err, ERR_NOMEM, "out of memory");
+	*items = ptr;
+	*capacity = grown;
+	return ERR_OK;
+}
+
+static enum err_code add_skip(struct walk *w, struct str path, struct str reason)
+{
+	void *items = w->skips;
+	enum err_code code;
+	size_t replaced;
+
+	if (w->skip_count == SKIP_MAX)
+		return ERR_OK;
+	code = make_room(w, &items, w->skip_count, &w->skip_capacity, sizeof(*w->skips));
+	if (code != ERR_OK)
+		return code;
+	w->skips = items;
+	/* names of any bytes are possible; the report is UTF-8 */
+	path = utf8_repair(w->arena, path, &replaced);
+	path = path.ptr ? arena_str(w->arena, path) : path;
+	if (!path.ptr || !reason.ptr)
+		return arena_fail(w->arena, w->err);
+	w->skips[w->skip_count++] = (struct source_skip){path, reason};
+	return ERR_OK;
+}
+
+static enum err_code skip_errno(struct walk *w, struct str path, int error)
+{
+	char text[128];
+
+	/* strerror_r as glibc has it returns the message */
+	return add_skip(w, path,
+			arena_printf(w->arena, "cannot be read: %s",
+				     strerror_r(error, text, sizeof(text))));
+}
+
+static bool is_known_format(struct str path)
+{
+	static const char *const suffixes[] = {".md", ".markdown", ".mdx", ".txt"};
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		struct str suffix = str_c(suffixes[i]);
+
+		if (path.len > suffix.len &&
+		    str_eq_nocase(str_slice(path, path.len - suffix.len, path.len), suffix))
+			return true;
+	}
+	return false;
+}
+
+static bool matches_any(const struct str *globs, size_t count, struct str path)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct str glob = globs[i];
+
+		/* "drafts/" names the folder, as in .gitignore */
+		if (glob.len > 1 && glob.ptr[glob.len - 1] == '/')
+			glob.len--;
+		if (source_glob_match(glob, path))
+			return true;
+	}
+	return false;
+}
+
+static bool is_wanted(const struct dir_source *s, struct str path)
+{
+	if (matches_any(s->exclude, s->exclude_count, path))
+		return false;
+	if (s->include_count)
+		return matches_any(s->include, s->include_count, path);
+	return is_known_format(path);
+}
+
+/* The absolute path in w->path; false when it is too long for the system. */
+static bool full_path(struct walk *w, struct str relative)
+{
+	int len = snprintf(w->path, sizeof(w->path), "%s/%.*s", w->source->root.ptr,
+			   (int)(relative.len < PATH_MAX ? relative.len : PATH_MAX), relative.ptr);
+
+	return len > 0 && (size_t)len < sizeof(w->path);
+}
+
+static enum err_code add_file(struct walk *w, struct str path, const struct stat *info)
+{
+	const struct dir_source *s = w->source;
+	void *items = w->items;
+	enum err_code code;
+	struct stat opened;
+	int fd;
+
+	if (!S_ISREG(info->st_mode))
+		return add_skip(w, path, STR("not a regular file"));
+	if ((uint64_t)info->st_size > s->max_file_bytes)
+		return add_skip(w, path,
+				arena_printf(w->arena,
+					     "too large: %llu bytes, at most %zu are read",
+					     (unsigned long long)info->st_size, s->max_file_bytes));
+	/* opening is the one true test of permission; O_NONBLOCK in case it became a pipe */
+	fd = open(w->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &opened) != 0) {
+		int error = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return skip_errno(w, path, error);
+	}
+	close(fd);
+	if (w->item_count == s->max_files)
+		return err_set(w->err, ERR_LIMIT,
+			       "more than %zu files in %s: index a smaller folder, or leave some "
+			       "out with --exclude",
+			       s->max_files, s->root.ptr);
+	code = make_room(w, &items, w->item_count, &w->item_capacity, sizeof(*w->items));
+	if (code != ERR_OK)
+		return code;
+	w->items = items;
+	path = arena_str(w->arena, path);
+	if (!path.ptr)
+		return arena_fail(w->arena, w->err);
+	w->items[w->item_count++] = (struct source_item){path, (size_t)info->st_size};
+	return ERR_OK;
+}
+
+/* Notes a folder; *first is false when it was noted before. */
+static enum err_code visit(struct walk *w, const struct stat *info, bool *first)
+{
+	void *items = w->visited;
+	enum err_code code;
+
+	*first = false;
+	/* real folders come once; only by links can one be met again */
+	for (size_t i = 0; w->following && i < w->visited_count; i++)
+		if (w->visited[i].dev == info->st_dev && w->visited[i].ino == info->st_ino)
+			return ERR_OK;
+	code = make_room(w, &items, w->visited_count, &w->visited_capacity, sizeof(*w->visited));
+	if (code != ERR_OK)
+		return code;
+	w->visited = items;
+	w->visited[w->visited_count++] = (struct visited){info->st_dev, info->st_ino};
+	*first = true;
+	return ERR_OK;
+}
+
+static enum err_code add_link(struct walk *w, struct str path)
+{
+	void *items = w->links;
+	enum err_code code;
+
+	code = make_room(w, &items, w->link_count, &w->link_capacity, sizeof(*w->links));
+	if (code != ERR_OK)
+		return code;
+	w->links = items;
+	w->links[w->link_count] = arena_str(w->arena, path);
+	if (!w->links[w->link_count].ptr)
+		return arena_fail(w->arena, w->err);
+	w->link_count++;
+	return ERR_OK;
+}
+
+static enum err_code walk_folder(struct walk *w, struct str path, const struct stat *info,
+				 int depth);
+
+/* One entry, whose path is complete. */
+static enum err_code walk_entry(struct walk *w, struct str path, int depth)
+{
+	struct stat info;
+
+	if (!utf8_valid(path))
+		return add_skip(w, path, STR("the name is not valid UTF-8"));
+	if (!full_path(w, path))
+		return add_skip(w, path, STR("the path is too long"));
+	if (lstat(w->path, &info) != 0)
+		return skip_errno(w, path, errno);
+	if (S_ISLNK(info.st_mode))
+		return add_link(w, path);
+	if (S_ISDIR(info.st_mode))
+		return walk_folder(w, path, &info, depth + 1);
+	return is_wanted(w->source, path) ? add_file(w, path, &info) : ERR_OK;
+}
+
+static bool is_ignored_name(const char *name)
+{
+	return name[0] == '.' || strcmp(name, "node_modules") == 0;
+}
+
+static enum err_code read_folder(struct walk *w, struct str path, DIR *dir, int depth)
+{
+	enum err_code code = ERR_OK;
+	struct dirent *entry;
+
+	while (code == ERR_OK) {
+		struct buf child;
+
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry)
+			return errno ? skip_errno(w, path, errno) : ERR_OK;
+		if (is_ignored_name(entry->d_name))
+			continue;
+		buf_init(&child, w->source->alloc, path.len + 1 + NAME_MAX + 1);
+		if (path.len) {
+			buf_append(&child, path);
+			buf_append_byte(&child, '/');
+		}
+		buf_append(&child, str_c(entry->d_name));
+		code = buf_ok(&child, "path", w->err);
+		if (code == ERR_OK)
+			code = walk_entry(w, buf_str(&child), depth);
+		buf_release(&child);
+	}
+	return code;
+}
+
+/* w->path is the folder's absolute path. Recursion ends at DEPTH_MAX. */
+static enum err_code walk_folder(struct walk *w, struct str path, const struct stat *info,
+				 int depth)
+{
+	enum err_code code;
+	bool first;
+	DIR *dir;
+
+	if (path.len && matches_any(w->source->exclude, w->source->exclude_count, path))
+		return ERR_OK;
+	if (depth > DEPTH_MAX)
+		return add_skip(w, path, STR("folders are nested too deeply"));
+	code = visit(w, info, &first);
+	if (code != ERR_OK)
+		return code;
+	if (!first)
+		return add_skip(w, path, STR("the link leads to a folder that is listed already"));
+	dir = opendir(w->path);
+	if (!dir)
+		return skip_errno(w, path, errno);
+	code = read_folder(w, path, dir, depth);
+	closedir(dir);
+	return code;
+}
+
+static bool is_inside(struct str root, struct str path)
+{
+	return str_eq(root, path) || root.len == 1 ||
+	       (str_starts(path, root) && path.ptr[root.len] == '/');
+}
+
+static enum err_code follow_link(struct walk *w, struct str path)
+{
+	struct stat info;
+	char *target;
+	bool inside;
+
+	if (!full_path(w, path))
+		return add_skip(w, path, STR("the path is too long"));
+	if (stat(w->path, &info) != 0) {
+		if (!is_wanted(w->source, path) && errno == ENOENT)
+			return ERR_OK;
+		return add_skip(w, path,
+				errno == ELOOP ? STR("the link leads to itself")
+					       : STR("the link leads nowhere"));
+	}
+	if (!S_ISDIR(info.st_mode) && !is_wanted(w->source, path))
+		return ERR_OK;
+	target = realpath(w->path, NULL);
+	if (!target)
+		return skip_errno(w, path, errno);
+	inside = is_inside(w->source->root, str_c(target));
+	free(target);
+	if (!inside)
+		return add_skip(w, path, STR("the link leads out of the folder"));
+	if (!S_ISDIR(info.st_mode))
+		return add_file(w, path, &info);
+	int depth = 1;
+	for (size_t i = 0; i < path.len; i++)
+		depth += path.ptr[i] == '/';
+	return walk_folder(w, path, &info, depth);
+}
+
+static int compare_items(const void *a, const void *b)
+{
+	return str_cmp(((const struct source_item *)a)->path,
+		       ((const struct source_item *)b)->path);
+}
+
+static int compare_skips(const void *a, const void *b)
+{
+	return str_cmp(((const struct source_skip *)a)->path,
+		       ((const struct source_skip *)b)->path);
+}
+
+static enum err_code copy_lists(struct walk *w, struct source_list *out)
+{
+	out->items = arena_array(w->arena, w->item_count, sizeof(*out->items));
+	out->skipped = arena_array(w->arena, w->skip_count, sizeof(*out->skipped));
+	if (!out->items || !out->skipped)
+		return arena_fail(w->arena, w->err);
+	if (w->item_count) {
+		memcpy(out->items, w->items, w->item_count * sizeof(*w->items));
+		qsort(out->items, w->item_count, sizeof(*w->items), compare_items);
+	}
+	if (w->skip_count) {
+		memcpy(out->skipped, w->skips, w->skip_count * sizeof(*w->skips));
+		qsort(out->skipped, w->skip_count, sizeof(*w->skips), compare_skips);
+	}
+	out->count = w->item_count;
+	out->skip_count = w->skip_count;
+	return ERR_OK;
+}
+
+static enum err_code dir_list(struct source *base, struct arena *arena, struct source_list *out,
+			      struct err *err)
+{
+	struct dir_source *s = (struct dir_source *)base;
+	struct walk *w = alloc_zero(s->alloc, 1, sizeof(*w));
+	enum err_code code;
+	struct stat info;
+
+	if (!w)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	*w = (struct walk){.source = s, .arena = arena, .err = err};
+	full_path(w, STR(""));
+	if (stat(w->path, &info) != 0) {
+		code = err_set(err, ERR_NOTFOUND, "folder %s is gone: index another one",
+			       s->root.ptr);
+		goto out;
+	}
+	code = walk_folder(w, STR(""), &info, 0);
+	w->following = true;
+	/* following a link may find more links */
+	for (size_t i = 0; i < w->link_count && code == ERR_OK; i++)
+		code = follow_link(w, w->links[i]);
+	if (code == ERR_OK)
+		code = copy_lists(w, out);
+out:
+	alloc_free(s->alloc, w->items);
+	alloc_free(s->alloc, w->skips);
+	alloc_free(s->alloc, w->visited);
+	alloc_free(s->alloc, w->links);
+	alloc_free(s->alloc, w);
+	return code;
+}
+
+static enum err_code dir_read(struct source *base, struct str path, struct buf *out,
+			      struct err *err)
+{
+	struct dir_source *s = (struct dir_source *)base;
+	char full[PATH_MAX], *target;
+	int len = snprintf(full, sizeof(full), "%s/%.*s", s->root.ptr,
+			   path.len < PATH_MAX ? (int)path.len : PATH_MAX, path.ptr);
+	enum err_code code;
+
+	if (len < 0 || (size_t)len >= sizeof(full))
+		return err_set(err, ERR_INVALID, "path is too long: %.100s…", full);
+	/* a link may have changed since the listing: look where it leads now */
+	target = realpath(full, NULL);
+	if (!target)
+		return err_set(err, ERR_IO, "cannot read %.300s: %s", full, strerror(errno));
+	if (is_inside(s->root, str_c(target)))
+		code = file_read(target, s->max_file_bytes, out, err);
+	else
+		code = err_set(err, ERR_INVALID, "%.300s leads out of the folder", full);
+	free(target);
+	return code;
+}
+
+static void dir_close(struct source *base)
+{
+	struct dir_source *s = (struct dir_source *)base;
+
+	arena_release(&s->arena);
+	alloc_free(s->alloc, s);
+}
+
+static const struct source_ops dir_ops = {
+	.list = dir_list,
+	.read = dir_read,
+	.close = dir_close,
+};
+
+/* The commit that the checkout around `root` is at; empty when there is none. */
+static void read_revision(const char *root, char out[65])
+{
+	git_repository *repo = NULL;
+	git_oid id;
+
+	out[0] = '\0';
+	if (git_libgit2_init() < 0)
+		return;
+	if (git_repository_open_ext(&repo, root, 0, NULL) == 0 &&
+	    git_reference_name_to_id(&id, repo, "HEAD") == 0)
+		git_oid_tostr(out, 65, &id);
+	git_repository_free(repo);
+	git_libgit2_shutdown();
+}
+
+static const struct str *copy_globs(struct arena *arena, const struct str *globs, size_t count)
+{
+	struct str *copy = arena_array(arena, count, sizeof(*copy));
+
+	for (size_t i = 0; copy && i < count; i++) {
+		copy[i] = arena_str(arena, globs[i]);
+		if (!copy[i].ptr)
+			return NULL;
+	}
+	return copy;
+}
+
+static enum err_code copy_options(struct dir_source *s, const struct source_dir_options *options,
+				  const char *real, struct err *err)
+{
+	struct str name = str_c(options->name), rest, part;
+
+	s->root = arena_str(&s->arena, str_c(real));
+	s->include = copy_globs(&s->arena, options->include, options->include_count);
+	s->exclude = copy_globs(&s->arena, options->exclude, options->exclude_count);
+	s->include_count = options->include_count;
+	s->exclude_count = options->exclude_count;
+	s->max_file_bytes = options->max_file_bytes;
+	s->max_files = options->max_files;
+	rest = str_c(real);
+	while (name.len == 0 && str_cut(&rest, '/', &part))
+		if (!rest.ptr)
+			name = part.len ? part : STR("root");
+	name = arena_str(&s->arena, name);
+	if (!s->root.ptr || !s->include || !s->exclude || !name.ptr)
+		return arena_fail(&s->arena, err);
+	s->base.name = name.ptr;
+	return ERR_OK;
+}
+
+enum err_code source_dir_open(const struct source_dir_options *options, const struct alloc *alloc,
+			      struct source **out, struct err *err)
+{
+	struct dir_source *s = NULL;
+	enum err_code code = ERR_OK;
+	struct stat info;
+	char *real = realpath(options->root, NULL);
+
+	if (!real || stat(real, &info) != 0) {
+		code = err_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_NOTFOUND : ERR_IO,
+			       "cannot open folder %.300s: %s. Give the folder that holds the "
+			       "documentation",
+			       options->root, strerror(errno));
+		goto out;
+	}
+	if (!S_ISDIR(info.st_mode)) {
+		code = err_set(err, ERR_NOTFOUND,
+			       "%.300s is not a folder. Give the folder that holds it and choose "
+			       "the file with --include",
+			       options->root);
+		goto out;
+	}
+	s = alloc_zero(alloc, 1, sizeof(*s));
+	if (!s) {
+		code = err_set(err, ERR_NOMEM, "out of memory");
+		goto out;
+	}
+	s->base.ops = &dir_ops;
+	s->alloc = alloc;
+	arena_init(&s->arena, alloc, 16 << 20);
+	code = copy_options(s, options, real, err);
+	if (code != ERR_OK) {
+		dir_close(&s->base);
+		goto out;
+	}
+	read_revision(real, s->base.revision);
+	*out = &s->base;
+out:
+	free(real);
+	return code;
+}

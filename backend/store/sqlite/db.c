@@ -1,0 +1,248 @@
+/* One database file: prepared statements, bindings, and SQLite's result codes in our words. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "store/sqlite/internal.h"
+
+/*
+ * Column weights of bm25(). Sections: title, path, heading, text, identifiers. Pages: title, words
+ * of path and description, body, identifiers. bm25() is negative, more so for better matches.
+ */
+#define SECTION_BM25 "bm25(sections_fts, 1.0, 2.0, 4.0, 1.0, 1.5)"
+#define PAGE_BM25    "bm25(pages_fts, 6.0, 3.0, 1.0, 1.5)"
+
+#define META(key) "(SELECT value FROM meta WHERE key = '" key "')"
+
+const char *const store_index_sql[INDEX_STMT_COUNT] = {
+	[INDEX_BEGIN_READ] = "BEGIN",
+	[INDEX_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+	[INDEX_COMMIT] = "COMMIT",
+	[INDEX_STATE] = "SELECT " META("instance") ", " META("generation") ", " META(
+		"run") ", " META("published_ms") ", " META("dimension") ", " META("model"),
+	[INDEX_STATS] = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM sections),"
+			" (SELECT count(*) FROM chunks), " META("generation") ", " META(
+				"published_ms") ", " META("dimension") ", " META("model"),
+	[INDEX_SET_META] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
+	[INDEX_HAS_DOCUMENT] = "SELECT EXISTS(SELECT 1 FROM documents)",
+	[INDEX_CLEAR] = "DELETE FROM documents",
+	[INDEX_FIND_DOCUMENT] = "SELECT id, content_hash = ?3, (SELECT count(*) FROM chunks"
+				" WHERE document_id = documents.id)"
+				" FROM documents WHERE source = ?1 AND path = ?2",
+	[INDEX_MARK_SEEN] = "UPDATE documents SET seen_run = ?2 WHERE id = ?1",
+	[INDEX_DELETE_DOCUMENT] = "DELETE FROM documents WHERE source = ?1 AND path = ?2",
+	[INDEX_PUT_DOCUMENT] = "INSERT INTO documents(source, path, title, description, url, type,"
+			       " content_hash, seen_run) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[INDEX_PUT_SECTION] =
+		"INSERT INTO sections(document_id, ordinal, level, anchor, title, path, heading,"
+		" text, identifiers) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[INDEX_PUT_PAGE] = "INSERT INTO pages_fts(rowid, title, words, body, identifiers)"
+			   " VALUES(?1, ?2, ?3, ?4, ?5)",
+	[INDEX_PUT_CHUNK] = "INSERT INTO chunks(document_id, unit, ordinal, first_section,"
+			    " last_section, vector, text) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[INDEX_COUNT_UNSEEN] = "SELECT count(*), sum((SELECT count(*) FROM chunks"
+			       " WHERE document_id = documents.id))"
+			       " FROM documents WHERE source = ?1 AND seen_run <> ?2",
+	[INDEX_DELETE_UNSEEN] = "DELETE FROM documents WHERE source = ?1 AND seen_run <> ?2",
+	[INDEX_COUNT_VECTORS] = "SELECT count(*) FROM chunks WHERE unit = ?1",
+	[INDEX_VECTORS] = "SELECT document_id, first_section, last_section, vector FROM chunks"
+			  " WHERE unit = ?1 ORDER BY document_id, ordinal",
+	[INDEX_SEARCH_SECTIONS] =
+		"SELECT s.document_id, s.ordinal, s.ordinal, -m.score FROM"
+		" (SELECT rowid AS id, " SECTION_BM25 " AS score FROM sections_fts"
+		"  WHERE sections_fts MATCH ?1 ORDER BY score, rowid LIMIT ?2) AS m"
+		" JOIN sections AS s ON s.id = m.id ORDER BY m.score, m.id",
+	[INDEX_SEARCH_PAGES] = "SELECT m.id, 0, (SELECT coalesce(max(ordinal), 0) FROM sections"
+			       "  WHERE document_id = m.id), -m.score FROM"
+			       " (SELECT rowid AS id, " PAGE_BM25 " AS score FROM pages_fts"
+			       "  WHERE pages_fts MATCH ?1 ORDER BY score, rowid LIMIT ?2) AS m"
+			       " ORDER BY m.score, m.id",
+	[INDEX_PASSAGE] =
+		"SELECT s.level, d.source, d.path, d.type, d.title, d.url, s.heading, s.anchor,"
+		" s.path, s.text FROM sections AS s JOIN documents AS d ON d.id = s.document_id"
+		" WHERE s.document_id = ?1 AND s.ordinal = ?2",
+};
+
+const char *const store_cache_sql[CACHE_STMT_COUNT] = {
+	[CACHE_BEGIN] = "BEGIN IMMEDIATE",
+	[CACHE_COMMIT] = "COMMIT",
+	[CACHE_GET] = "SELECT vector FROM embeddings WHERE model = ?1 AND hash = ?2",
+	[CACHE_PUT] = "INSERT OR REPLACE INTO embeddings(model, hash, vector) VALUES(?1, ?2, ?3)",
+	[CACHE_COUNT] = "SELECT count(*) FROM embeddings",
+};
+
+enum err_code store_db_fail(const struct store_db *db, int rc, const char *doing, struct err *err)
+{
+	const char *detail = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc);
+	int os_error = db->handle ? sqlite3_system_errno(db->handle) : 0;
+	int primary = rc & 0xff;
+
+	if (primary == SQLITE_IOERR && (os_error == ENOSPC || os_error == EDQUOT))
+		primary = SQLITE_FULL;
+	switch (primary) {
+	case SQLITE_NOMEM:
+		return err_set(err, ERR_NOMEM, "out of memory while %s in %s", doing, db->path);
+	case SQLITE_FULL:
+		return err_set(err, ERR_FULL,
+			       "no space left while %s in %s: free some space and run again; what "
+			       "was published before is unchanged",
+			       doing, db->path);
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return err_set(err, ERR_FORMAT, "%s is damaged (%s while %s): %s", db->path, detail,
+			       doing, db->advice);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return err_set(err, ERR_BUSY,
+			       "%s is in use by another docs-bot: wait for it to finish, or stop "
+			       "it, and run again",
+			       db->path);
+	case SQLITE_PERM:
+	case SQLITE_READONLY:
+	case SQLITE_CANTOPEN:
+	case SQLITE_IOERR:
+	case SQLITE_AUTH:
+		return err_set(err, ERR_IO,
+			       "%s: %s while %s%s%s: check that the folder exists, its "
+			       "permissions, and the disk",
+			       db->path, detail, doing, os_error ? ": " : "",
+			       os_error ? strerror(os_error) : "");
+	case SQLITE_TOOBIG:
+		return err_set(err, ERR_LIMIT, "a text is too large for %s while %s", db->path,
+			       doing);
+	case SQLITE_CONSTRAINT:
+		return err_set(err, ERR_INVALID, "%s while %s in %s", detail, doing, db->path);
+	default:
+		return err_set(err, ERR_INTERNAL, "%s (SQLite code %d) while %s in %s", detail, rc,
+			       doing, db->path);
+	}
+}
+
+enum err_code store_db_stmt(struct store_db *db, size_t which, sqlite3_stmt **out, struct err *err)
+{
+	*out = db->stmts[which];
+	if (!*out) {
+		int rc = sqlite3_prepare_v3(db->handle, db->sql[which], -1,
+					    SQLITE_PREPARE_PERSISTENT, &db->stmts[which], NULL);
+
+		if (rc != SQLITE_OK)
+			return store_db_fail(db, rc, "preparing a statement", err);
+		*out = db->stmts[which];
+	}
+	return ERR_OK;
+}
+
+void store_db_done(sqlite3_stmt *stmt)
+{
+	if (stmt) {
+		(void)sqlite3_reset(stmt);
+		(void)sqlite3_clear_bindings(stmt);
+	}
+}
+
+enum err_code store_db_run(struct store_db *db, sqlite3_stmt *stmt, const char *doing,
+			   struct err *err)
+{
+	int rc = sqlite3_step(stmt);
+	enum err_code code = ERR_OK;
+
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+		code = store_db_fail(db, rc, doing, err);
+	store_db_done(stmt);
+	return code;
+}
+
+/*
+ * The results of binding are not checked: with an index in range it fails only for values over
+ * SQLite's length limit or when memory runs out, and then leaves NULL, which NOT NULL columns and
+ * comparisons refuse. Static data is not copied.
+ */
+void store_db_bind_str(sqlite3_stmt *stmt, int index, struct str text)
+{
+	(void)sqlite3_bind_text64(stmt, index, text.ptr ? text.ptr : "", text.len, SQLITE_STATIC,
+				  SQLITE_UTF8);
+}
+
+struct str store_db_column_str(sqlite3_stmt *stmt, int column)
+{
+	/* The order matters: text() may convert, bytes() then counts what text() returned. */
+	const char *ptr = (const char *)sqlite3_column_text(stmt, column);
+	int len = sqlite3_column_bytes(stmt, column);
+
+	return ptr ? (struct str){ptr, (size_t)len} : (struct str){"", 0};
+}
+
+enum err_code store_db_exec(struct store_db *db, const char *sql, const char *doing,
+			    struct err *err)
+{
+	int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? ERR_OK : store_db_fail(db, rc, doing, err);
+}
+
+enum err_code store_db_int(struct store_db *db, const char *sql, int64_t *out, struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL);
+
+	*out = 0;
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		*out = sqlite3_column_int64(stmt, 0);
+		rc = SQLITE_OK;
+	}
+	/* Before finalize, which may replace the message. */
+	if (rc != SQLITE_OK)
+		(void)store_db_fail(db, rc, "opening it", err);
+	(void)sqlite3_finalize(stmt);
+	return rc == SQLITE_OK ? ERR_OK : store_db_fail(db, rc, "opening it", NULL);
+}
+
+void store_db_close(struct store_db *db, const struct alloc *alloc)
+{
+	for (size_t i = 0; i < db->stmt_count; i++)
+		(void)sqlite3_finalize(db->stmts[i]);
+	(void)sqlite3_close(db->handle);
+	alloc_free(alloc, db->path);
+	*db = (struct store_db){0};
+}
+
+void store_floats_encode(const float *from, size_t count, unsigned char *to)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	memcpy(to, from, count * sizeof(*from));
+#else
+	for (size_t i = 0; i < count; i++) {
+		uint32_t bits;
+
+		memcpy(&bits, &from[i], sizeof(bits));
+		bits = __builtin_bswap32(bits);
+		memcpy(to + i * sizeof(bits), &bits, sizeof(bits));
+	}
+#endif
+}
+
+void store_floats_decode(const unsigned char *from, size_t count, float *to)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	memcpy(to, from, count * sizeof(*to));
+#else
+	for (size_t i = 0; i < count; i++) {
+		uint32_t bits;
+
+		memcpy(&bits, from + i * sizeof(bits), sizeof(bits));
+		bits = __builtin_bswap32(bits);
+		memcpy(&to[i], &bits, sizeof(bits));
+	}
+#endif
+}
+
+bool store_floats_finite(const float *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!isfinite(values[i]))
+			return false;
+	}
+	return true;
+}

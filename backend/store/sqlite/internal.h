@@ -1,0 +1,205 @@
+/* What the files of the SQLite store share. Nothing outside this folder and its tests includes it. */
+#ifndef DOCS_BOT_STORE_SQLITE_INTERNAL_H
+#define DOCS_BOT_STORE_SQLITE_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "base/vec.h"
+#include "store/sqlite/sqlite.h"
+
+#define STORE_INDEX_FILE "index.sqlite"
+#define STORE_CACHE_FILE "embeddings.sqlite"
+
+/* --- db.c: one database file with its prepared statements --- */
+
+enum store_index_stmt {
+	INDEX_BEGIN_READ,
+	INDEX_BEGIN_WRITE,
+	INDEX_COMMIT,
+	INDEX_STATE,
+	INDEX_STATS,
+	INDEX_SET_META,
+	INDEX_HAS_DOCUMENT,
+	INDEX_CLEAR,
+	INDEX_FIND_DOCUMENT,
+	INDEX_MARK_SEEN,
+	INDEX_DELETE_DOCUMENT,
+	INDEX_PUT_DOCUMENT,
+	INDEX_PUT_SECTION,
+	INDEX_PUT_PAGE,
+	INDEX_PUT_CHUNK,
+	INDEX_COUNT_UNSEEN,
+	INDEX_DELETE_UNSEEN,
+	INDEX_COUNT_VECTORS,
+	INDEX_VECTORS,
+	INDEX_SEARCH_SECTIONS,
+	INDEX_SEARCH_PAGES,
+	INDEX_PASSAGE,
+	INDEX_STMT_COUNT
+};
+
+enum store_cache_stmt {
+	CACHE_BEGIN,
+	CACHE_COMMIT,
+	CACHE_GET,
+	CACHE_PUT,
+	CACHE_COUNT,
+	CACHE_STMT_COUNT
+};
+
+struct store_db {
+	sqlite3 *handle; /* NULL: not open */
+	char *path;      /* owned */
+	const char *const *sql;
+	sqlite3_stmt *stmts[INDEX_STMT_COUNT]; /* prepared when first used */
+	size_t stmt_count;
+	const char *advice; /* what to do when the file is damaged */
+};
+
+/* The statement, prepared and reset. Owned by the db; store_db_done() after use. */
+enum err_code store_db_stmt(struct store_db *db, size_t which, sqlite3_stmt **out,
+			    struct err *err) WARN_UNUSED;
+
+/* Ends a statement (and with it the read transaction it may hold); NULL is fine. */
+void store_db_done(sqlite3_stmt *stmt);
+
+/* Runs a prepared statement that returns no rows, and ends it. */
+enum err_code store_db_run(struct store_db *db, sqlite3_stmt *stmt, const char *doing,
+			   struct err *err) WARN_UNUSED;
+
+/* Translates a result code of SQLite; `doing` completes "while …" in the message. */
+enum err_code store_db_fail(const struct store_db *db, int rc, const char *doing, struct err *err);
+
+/* Text and blobs are not copied: they must live until the statement has ended. */
+void store_db_bind_str(sqlite3_stmt *stmt, int index, struct str text);
+struct str store_db_column_str(sqlite3_stmt *stmt, int column); /* valid until the next step */
+
+/* Runs literal SQL. */
+enum err_code store_db_exec(struct store_db *db, const char *sql, const char *doing,
+			    struct err *err) WARN_UNUSED;
+enum err_code store_db_int(struct store_db *db, const char *sql, int64_t *out,
+			   struct err *err) WARN_UNUSED;
+
+void store_db_close(struct store_db *db, const struct alloc *alloc);
+
+extern const char *const store_index_sql[INDEX_STMT_COUNT];
+extern const char *const store_cache_sql[CACHE_STMT_COUNT];
+
+/* --- schema.c --- */
+
+/* One step of a schema: step i leads from version i to version i + 1. */
+struct store_schema {
+	int32_t application_id;
+	const char *const *steps;
+	size_t step_count;
+};
+
+extern const struct store_schema store_index_schema, store_cache_schema;
+
+/*
+ * Checks that the open file is ours and of a version this program knows. `write`: creates the
+ * schema in an empty file and brings an older one up to date, in one transaction. Otherwise an
+ * empty file is ERR_NOTFOUND and an older one ERR_UNSUPPORTED.
+ */
+enum err_code store_schema_check(struct store_db *db, const struct store_schema *schema, bool write,
+				 struct err *err) WARN_UNUSED;
+
+/* --- the instance --- */
+
+struct store_sqlite {
+	struct store base;
+	const struct alloc *alloc;
+	const struct logger *log;
+	const struct vec_ops *vec;
+	struct store_db index, cache;
+	bool writable;
+	struct store_vectors *vectors;
+	bool own_vectors;
+
+	/* the run */
+	bool running;
+	bool failed; /* a write failed half-way: only rollback is left */
+	int64_t run;
+	size_t dimension;
+
+	/* puts into the cache since its last commit */
+	size_t cache_pending;
+	int64_t cache_since_us;
+};
+
+/* What the meta table says about the published (or, within a run, the coming) state. */
+struct store_state {
+	int64_t instance; /* random, made with the file */
+	uint64_t generation;
+	int64_t run, published_ms;
+	struct str model; /* in the arena, empty when the arena is NULL */
+	size_t dimension;
+};
+
+enum err_code store_sqlite_state(struct store_sqlite *s, struct arena *arena,
+				 struct store_state *out, struct err *err) WARN_UNUSED;
+
+/* Opens the cache file if it is not open. Reader without such a file: ERR_NOTFOUND. */
+enum err_code store_sqlite_need_cache(struct store_sqlite *s, struct err *err) WARN_UNUSED;
+
+/* Makes what was put durable; failure is logged, the cache only saves work. */
+void store_sqlite_cache_flush(struct store_sqlite *s);
+
+/* The operations, spread over write.c, cache.c, read.c and vectors.c. */
+enum err_code store_sqlite_stats(struct store *base, struct arena *arena, struct store_stats *out,
+				 struct err *err);
+enum err_code store_sqlite_begin(struct store *base, const struct store_identity *identity,
+				 bool rebuild, struct err *err);
+enum err_code store_sqlite_unchanged(struct store *base, struct str source, struct str path,
+				     struct str content_hash, uint64_t *chunks, bool *same,
+				     struct err *err);
+enum err_code store_sqlite_put(struct store *base, const struct store_document *document,
+			       struct err *err);
+enum err_code store_sqlite_sweep(struct store *base, struct str source, uint64_t *documents,
+				 uint64_t *chunks, struct err *err);
+enum err_code store_sqlite_publish(struct store *base, int64_t wall_ms, struct err *err);
+void store_sqlite_rollback(struct store *base);
+enum err_code store_sqlite_cache_get(struct store *base, struct str model,
+				     const unsigned char hash[STORE_HASH_SIZE], float *vector,
+				     size_t dimension, bool *found, struct err *err);
+enum err_code store_sqlite_cache_put(struct store *base, struct str model,
+				     const unsigned char hash[STORE_HASH_SIZE], const float *vector,
+				     size_t dimension, struct err *err);
+enum err_code store_sqlite_search_vector(struct store *base, enum store_unit unit,
+					 const float *query, size_t dimension, size_t k,
+					 struct arena *arena, struct store_hits *out,
+					 struct err *err);
+enum err_code store_sqlite_search_text(struct store *base, enum store_text_scope scope,
+				       struct str query, size_t k, struct arena *arena,
+				       struct store_hits *out, struct err *err);
+enum err_code store_sqlite_passage(struct store *base, int64_t document_id, uint32_t section,
+				   struct arena *arena, struct store_passage *out, struct err *err);
+
+/* --- text.c: pure functions --- */
+
+#define STORE_TEXT_MAX_TERMS 64
+
+/*
+ * The FTS5 MATCH expression for free text: distinct words, identifiers joined and in parts, each
+ * in double quotes, joined by OR. Stop words are left out unless there is nothing else, and of
+ * more than STORE_TEXT_MAX_TERMS terms the joined identifiers and the longest words stay. Empty
+ * when the text holds no word. Any bytes may come in; invalid UTF-8 separates words.
+ */
+enum err_code store_text_query(struct str query, struct arena *arena, struct str *match,
+			       struct err *err) WARN_UNUSED;
+
+/*
+ * What the index holds beside the words of a text: for every identifier in it its joined form
+ * ("spec.earlyStopping" gives "specearlystopping") and the parts that a tokenizer does not see
+ * ("early stopping"), each once, separated by spaces.
+ */
+enum err_code store_text_identifiers(struct str text, struct arena *arena, struct str *out,
+				     struct err *err) WARN_UNUSED;
+
+/* --- floats as they stand in the files: f32, little-endian --- */
+
+void store_floats_encode(const float *from, size_t count, unsigned char *to);
+void store_floats_decode(const unsigned char *from, size_t count, float *to);
+bool store_floats_finite(const float *values, size_t count);
+
+#endif

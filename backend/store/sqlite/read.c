@@ -1,0 +1,192 @@
+/* Reading: what the store holds, full-text search, passages. Every call is one snapshot. */
+#include "store/sqlite/internal.h"
+
+static struct store_sqlite *sqlite_of(struct store *base)
+{
+	return (struct store_sqlite *)base;
+}
+
+enum err_code store_sqlite_state(struct store_sqlite *s, struct arena *arena,
+				 struct store_state *out, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	int rc;
+	enum err_code code = store_db_stmt(&s->index, INDEX_STATE, &stmt, err);
+
+	*out = (struct store_state){0};
+	if (code)
+		return code;
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		out->instance = sqlite3_column_int64(stmt, 0);
+		out->generation = (uint64_t)sqlite3_column_int64(stmt, 1);
+		out->run = sqlite3_column_int64(stmt, 2);
+		out->published_ms = sqlite3_column_int64(stmt, 3);
+		out->dimension = (size_t)sqlite3_column_int64(stmt, 4);
+		if (arena) {
+			out->model = arena_str(arena, store_db_column_str(stmt, 5));
+			code = out->model.ptr ? ERR_OK : arena_fail(arena, err);
+		}
+	} else {
+		code = store_db_fail(&s->index, rc, "reading its settings", err);
+	}
+	store_db_done(stmt);
+	return code;
+}
+
+/* A reader without a cache file, or with a damaged one, still has an index to report on. */
+static uint64_t count_cache(struct store_sqlite *s)
+{
+	struct err err = {0};
+	sqlite3_stmt *stmt = NULL;
+	uint64_t count = 0;
+	enum err_code code = store_sqlite_need_cache(s, &err);
+	int rc;
+
+	if (code == ERR_NOTFOUND)
+		return 0;
+	if (!code)
+		code = store_db_stmt(&s->cache, CACHE_COUNT, &stmt, &err);
+	if (!code) {
+		rc = sqlite3_step(stmt);
+		if (rc == SQLITE_ROW)
+			count = (uint64_t)sqlite3_column_int64(stmt, 0);
+		else
+			code = store_db_fail(&s->cache, rc, "counting embeddings", &err);
+		store_db_done(stmt);
+	}
+	if (code)
+		log_warn(s->log, "store", "%s", err.message);
+	return count;
+}
+
+enum err_code store_sqlite_stats(struct store *base, struct arena *arena, struct store_stats *out,
+				 struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	sqlite3_stmt *stmt;
+	int rc;
+	enum err_code code = store_db_stmt(&s->index, INDEX_STATS, &stmt, err);
+
+	*out = (struct store_stats){0};
+	if (code)
+		return code;
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		out->documents = (uint64_t)sqlite3_column_int64(stmt, 0);
+		out->sections = (uint64_t)sqlite3_column_int64(stmt, 1);
+		out->chunks = (uint64_t)sqlite3_column_int64(stmt, 2);
+		out->generation = (uint64_t)sqlite3_column_int64(stmt, 3);
+		out->published_ms = sqlite3_column_int64(stmt, 4);
+		out->dimension = (size_t)sqlite3_column_int64(stmt, 5);
+		out->model = arena_str(arena, store_db_column_str(stmt, 6));
+		code = out->model.ptr ? ERR_OK : arena_fail(arena, err);
+	} else {
+		code = store_db_fail(&s->index, rc, "counting documents", err);
+	}
+	store_db_done(stmt);
+	if (!code)
+		out->cached_embeddings = count_cache(s);
+	return code;
+}
+
+/* Appends a hit; the array doubles, so that a large k costs nothing when little matches. */
+static bool add_hit(struct store_hits *hits, size_t *capacity, struct arena *arena,
+		    struct store_hit hit)
+{
+	if (hits->count == *capacity) {
+		size_t larger = *capacity ? *capacity * 2 : 32;
+		struct store_hit *items = arena_array(arena, larger, sizeof(*items));
+
+		if (!items)
+			return false;
+		for (size_t i = 0; i < hits->count; i++)
+			items[i] = hits->items[i];
+		hits->items = items;
+		*capacity = larger;
+	}
+	hits->items[hits->count++] = hit;
+	return true;
+}
+
+enum err_code store_sqlite_search_text(struct store *base, enum store_text_scope scope,
+				       struct str query, size_t k, struct arena *arena,
+				       struct store_hits *out, struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	enum store_index_stmt which =
+		scope == STORE_TEXT_SECTIONS ? INDEX_SEARCH_SECTIONS : INDEX_SEARCH_PAGES;
+	struct store_hits hits = {0};
+	size_t capacity = 0;
+	struct str match;
+	sqlite3_stmt *stmt;
+	int rc;
+	enum err_code code;
+
+	if (s->running)
+		return err_set(err, ERR_INVALID,
+			       "a store cannot be searched while it writes: open a second one");
+	code = store_text_query(query, arena, &match, err);
+	if (code || !match.len || !k)
+		return code;
+	code = store_db_stmt(&s->index, which, &stmt, err);
+	if (code)
+		return code;
+	store_db_bind_str(stmt, 1, match);
+	(void)sqlite3_bind_int64(stmt, 2, k > INT32_MAX ? INT32_MAX : (int64_t)k);
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct store_hit hit = {
+			.document_id = sqlite3_column_int64(stmt, 0),
+			.first_section = (uint32_t)sqlite3_column_int64(stmt, 1),
+			.last_section = (uint32_t)sqlite3_column_int64(stmt, 2),
+			.score = (float)sqlite3_column_double(stmt, 3),
+		};
+
+		if (!add_hit(&hits, &capacity, arena, hit)) {
+			code = arena_fail(arena, err);
+			break;
+		}
+	}
+	if (!code && rc != SQLITE_DONE)
+		code = store_db_fail(&s->index, rc, "searching text", err);
+	store_db_done(stmt);
+	if (!code)
+		*out = hits;
+	return code;
+}
+
+enum err_code store_sqlite_passage(struct store *base, int64_t document_id, uint32_t section,
+				   struct arena *arena, struct store_passage *out, struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	struct str *fields[] = {&out->source, &out->path,         &out->type,
+				&out->title,  &out->url,          &out->heading,
+				&out->anchor, &out->section_path, &out->text};
+	sqlite3_stmt *stmt;
+	int rc;
+	enum err_code code = store_db_stmt(&s->index, INDEX_PASSAGE, &stmt, err);
+
+	*out = (struct store_passage){.document_id = document_id, .section = section};
+	if (code)
+		return code;
+	(void)sqlite3_bind_int64(stmt, 1, document_id);
+	(void)sqlite3_bind_int64(stmt, 2, section);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		out->level = sqlite3_column_int(stmt, 0);
+		for (size_t i = 0; !code && i < sizeof(fields) / sizeof(fields[0]); i++) {
+			*fields[i] = arena_str(arena, store_db_column_str(stmt, (int)i + 1));
+			if (!fields[i]->ptr)
+				code = arena_fail(arena, err);
+		}
+	} else if (rc == SQLITE_DONE) {
+		code = err_set(err, ERR_NOTFOUND,
+			       "section %u of document %lld is no longer in %s: the index has "
+			       "changed since the search",
+			       section, (long long)document_id, s->index.path);
+	} else {
+		code = store_db_fail(&s->index, rc, "reading a section", err);
+	}
+	store_db_done(stmt);
+	return code;
+}

@@ -1,0 +1,137 @@
+/* The tables of both files, and how a file gets from one schema version to the next. */
+#include "store/sqlite/internal.h"
+
+/*
+ * Version 1.
+ *
+ * Document ids are never used twice (AUTOINCREMENT), and a replaced document gets a new one: a hit
+ * that is older than the index finds nothing rather than another text.
+ *
+ * sections_fts keeps no copy of the text (external content); its triggers hand FTS5 exactly the
+ * values that were indexed, so that a deletion, also one that cascades, removes every posting.
+ * pages_fts keeps its own copy, because no table holds the text of a whole page.
+ *
+ * Chunks: the vector stands before the text, so that loading vectors does not read texts.
+ */
+static const char index_v1[] =
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+	"INSERT INTO meta VALUES('instance', random()), ('generation', 0), ('run', 0),"
+	" ('published_ms', 0), ('model', ''), ('dimension', 0);"
+	"CREATE TABLE documents("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" source TEXT NOT NULL, path TEXT NOT NULL, title TEXT NOT NULL,"
+	" description TEXT NOT NULL, url TEXT NOT NULL, type TEXT NOT NULL,"
+	" content_hash TEXT NOT NULL, seen_run INTEGER NOT NULL,"
+	" UNIQUE(source, path));"
+	"CREATE TABLE sections("
+	" id INTEGER PRIMARY KEY,"
+	" document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,"
+	" ordinal INTEGER NOT NULL, level INTEGER NOT NULL, anchor TEXT NOT NULL,"
+	" title TEXT NOT NULL, path TEXT NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL,"
+	" identifiers TEXT NOT NULL,"
+	" UNIQUE(document_id, ordinal));"
+	"CREATE TABLE chunks("
+	" id INTEGER PRIMARY KEY,"
+	" document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,"
+	" unit INTEGER NOT NULL, ordinal INTEGER NOT NULL,"
+	" first_section INTEGER NOT NULL, last_section INTEGER NOT NULL,"
+	" vector BLOB NOT NULL, text TEXT NOT NULL,"
+	" UNIQUE(document_id, unit, ordinal));"
+	"CREATE VIRTUAL TABLE sections_fts USING fts5(title, path, heading, text, identifiers,"
+	" content='sections', content_rowid='id',"
+	" tokenize='porter unicode61 remove_diacritics 2');"
+	"CREATE VIRTUAL TABLE pages_fts USING fts5(title, words, body, identifiers,"
+	" tokenize='porter unicode61 remove_diacritics 2');"
+	"CREATE TRIGGER sections_added AFTER INSERT ON sections BEGIN"
+	" INSERT INTO sections_fts(rowid, title, path, heading, text, identifiers)"
+	"  VALUES(new.id, new.title, new.path, new.heading, new.text, new.identifiers);"
+	"END;"
+	"CREATE TRIGGER sections_removed AFTER DELETE ON sections BEGIN"
+	" INSERT INTO sections_fts(sections_fts, rowid, title, path, heading, text, identifiers)"
+	"  VALUES('delete', old.id, old.title, old.path, old.heading, old.text,"
+	"   old.identifiers);"
+	"END;"
+	"CREATE TRIGGER documents_removed AFTER DELETE ON documents BEGIN"
+	" DELETE FROM pages_fts WHERE rowid = old.id;"
+	"END;";
+
+static const char cache_v1[] = "CREATE TABLE embeddings("
+			       " id INTEGER PRIMARY KEY,"
+			       " model TEXT NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL,"
+			       " UNIQUE(model, hash));";
+
+static const char *const index_steps[] = {index_v1};
+static const char *const cache_steps[] = {cache_v1};
+
+const struct store_schema store_index_schema = {0x44424f54, index_steps, 1}; /* "DBOT" */
+const struct store_schema store_cache_schema = {0x44424f45, cache_steps, 1}; /* "DBOE" */
+
+static enum err_code apply_steps(struct store_db *db, const struct store_schema *schema,
+				 struct err *err)
+{
+	char *pragmas = NULL;
+	int64_t version;
+	/* Another process may have migrated while we waited for the lock: look again inside. */
+	enum err_code code = store_db_exec(db, "BEGIN IMMEDIATE", "preparing its tables", err);
+
+	if (code)
+		return code;
+	code = store_db_int(db, "PRAGMA user_version", &version, err);
+	for (size_t i = (size_t)version; !code && i < schema->step_count; i++)
+		code = store_db_exec(db, schema->steps[i], "preparing its tables", err);
+	if (!code) {
+		pragmas = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;",
+					  (int)schema->application_id, (int)schema->step_count);
+		code = pragmas ? store_db_exec(db, pragmas, "preparing its tables", err)
+			       : err_set(err, ERR_NOMEM, "out of memory opening %s", db->path);
+		sqlite3_free(pragmas);
+	}
+	if (!code)
+		code = store_db_exec(db, "COMMIT", "preparing its tables", err);
+	if (code && !sqlite3_get_autocommit(db->handle))
+		(void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+	return code;
+}
+
+enum err_code store_schema_check(struct store_db *db, const struct store_schema *schema, bool write,
+				 struct err *err)
+{
+	int64_t application_id, version, objects;
+	enum err_code code = store_db_int(db, "PRAGMA application_id", &application_id, err);
+
+	if (!code)
+		code = store_db_int(db, "PRAGMA user_version", &version, err);
+	if (!code)
+		code = store_db_int(db, "SELECT count(*) FROM sqlite_schema", &objects, err);
+	if (code)
+		return code;
+	if (!application_id && !version && !objects) {
+		if (!write)
+			return err_set(err, ERR_NOTFOUND,
+				       "%s is empty: run `docs-bot index` to make the index",
+				       db->path);
+	} else if (application_id != schema->application_id) {
+		return err_set(err, ERR_FORMAT,
+			       "%s is a database of another program: move it away or choose "
+			       "another folder with --data-dir",
+			       db->path);
+	}
+	if (version < 0 || version > (int64_t)schema->step_count)
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"%s was made by a newer docs-bot (schema %lld, this program knows "
+			"%zu): upgrade docs-bot, or remove the file and run `docs-bot index`",
+			db->path, (long long)version, schema->step_count);
+	if (!write && version < (int64_t)schema->step_count)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s was made by an older docs-bot (schema %lld, this program needs "
+			       "%zu): run `docs-bot index` to bring it up to date",
+			       db->path, (long long)version, schema->step_count);
+	if (!write)
+		return ERR_OK;
+	/* Only now is the file known to be ours to change. WAL is what lets readers go on reading. */
+	code = store_db_exec(db, "PRAGMA journal_mode = WAL", "switching to WAL", err);
+	if (!code && version < (int64_t)schema->step_count)
+		code = apply_steps(db, schema, err);
+	return code;
+}

@@ -1,0 +1,402 @@
+/* One indexing run: one transaction of the index file. */
+#include "base/buf.h"
+#include "store/sqlite/internal.h"
+
+/* Working memory of one document: its identifiers and the text of its page. */
+#define PUT_ARENA_MAX ((size_t)1 << 30)
+
+static struct store_sqlite *sqlite_of(struct store *base)
+{
+	return (struct store_sqlite *)base;
+}
+
+static enum err_code set_meta_int(struct store_sqlite *s, const char *key, int64_t value,
+				  struct err *err)
+{
+	sqlite3_stmt *stmt;
+	enum err_code code = store_db_stmt(&s->index, INDEX_SET_META, &stmt, err);
+
+	if (code)
+		return code;
+	store_db_bind_str(stmt, 1, str_c(key));
+	(void)sqlite3_bind_int64(stmt, 2, value);
+	return store_db_run(&s->index, stmt, "saving settings", err);
+}
+
+static enum err_code set_meta_str(struct store_sqlite *s, const char *key, struct str value,
+				  struct err *err)
+{
+	sqlite3_stmt *stmt;
+	enum err_code code = store_db_stmt(&s->index, INDEX_SET_META, &stmt, err);
+
+	if (code)
+		return code;
+	store_db_bind_str(stmt, 1, str_c(key));
+	store_db_bind_str(stmt, 2, value);
+	return store_db_run(&s->index, stmt, "saving settings", err);
+}
+
+static enum err_code run_plain(struct store_sqlite *s, enum store_index_stmt which,
+			       const char *doing, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	enum err_code code = store_db_stmt(&s->index, which, &stmt, err);
+
+	return code ? code : store_db_run(&s->index, stmt, doing, err);
+}
+
+static enum err_code has_documents(struct store_sqlite *s, bool *any, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	enum err_code code = store_db_stmt(&s->index, INDEX_HAS_DOCUMENT, &stmt, err);
+	int rc;
+
+	if (code)
+		return code;
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*any = sqlite3_column_int(stmt, 0) != 0;
+	else
+		code = store_db_fail(&s->index, rc, "looking for documents", err);
+	store_db_done(stmt);
+	return code;
+}
+
+/* Compares the new run's model with the one of the stored vectors, inside the transaction. */
+static enum err_code take_identity(struct store_sqlite *s, const struct store_identity *identity,
+				   bool rebuild, struct err *err)
+{
+	struct arena arena;
+	struct store_state state;
+	bool any = false;
+	enum err_code code;
+
+	arena_init(&arena, s->alloc, (size_t)1 << 20);
+	code = store_sqlite_state(s, &arena, &state, err);
+	if (!code)
+		code = has_documents(s, &any, err);
+	if (!code && any && !rebuild &&
+	    (!str_eq(state.model, identity->model) || state.dimension != identity->dimension))
+		code = err_set(err, ERR_MISMATCH,
+			       "the index in %s was made with model %.*s (%zu dimensions), this "
+			       "run uses %.*s (%zu): run `docs-bot index --rebuild`, or choose the "
+			       "old model with --model",
+			       s->index.path, STR_ARG(state.model), state.dimension,
+			       STR_ARG(identity->model), identity->dimension);
+	if (!code && any && rebuild)
+		code = run_plain(s, INDEX_CLEAR, "emptying the index", err);
+	if (!code)
+		code = set_meta_str(s, "model", identity->model, err);
+	if (!code)
+		code = set_meta_int(s, "dimension", (int64_t)identity->dimension, err);
+	if (!code)
+		code = set_meta_int(s, "run", state.run + 1, err);
+	s->run = code ? 0 : state.run + 1;
+	arena_release(&arena);
+	return code;
+}
+
+enum err_code store_sqlite_begin(struct store *base, const struct store_identity *identity,
+				 bool rebuild, struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	enum err_code code;
+
+	if (!s->writable)
+		return err_set(err, ERR_INVALID, "%s was opened for reading only", s->index.path);
+	if (s->running)
+		return err_set(err, ERR_INVALID, "a run is already writing to %s", s->index.path);
+	/* IMMEDIATE takes the writer's lock now; taken later, it could fail in the middle. */
+	code = run_plain(s, INDEX_BEGIN_WRITE, "starting a run", err);
+	if (code)
+		return code;
+	s->running = true;
+	s->failed = false;
+	code = take_identity(s, identity, rebuild, err);
+	if (code)
+		store_sqlite_rollback(base);
+	else
+		s->dimension = identity->dimension;
+	return code;
+}
+
+/* SQLite ends a transaction by itself after some errors; writing on would publish parts. */
+static enum err_code check_running(const struct store_sqlite *s, struct err *err)
+{
+	if (!s->running)
+		return err_set(err, ERR_INVALID, "no run is writing to %s", s->index.path);
+	if (s->failed || sqlite3_get_autocommit(s->index.handle))
+		return err_set(err, ERR_INVALID,
+			       "the run that wrote to %s has failed and can only be rolled back",
+			       s->index.path);
+	return ERR_OK;
+}
+
+enum err_code store_sqlite_unchanged(struct store *base, struct str source, struct str path,
+				     struct str content_hash, uint64_t *chunks, bool *same,
+				     struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	sqlite3_stmt *stmt;
+	int64_t id = 0;
+	int rc;
+	enum err_code code = check_running(s, err);
+
+	if (!code)
+		code = store_db_stmt(&s->index, INDEX_FIND_DOCUMENT, &stmt, err);
+	if (code)
+		return code;
+	store_db_bind_str(stmt, 1, source);
+	store_db_bind_str(stmt, 2, path);
+	store_db_bind_str(stmt, 3, content_hash);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		id = sqlite3_column_int64(stmt, 0);
+		*same = sqlite3_column_int(stmt, 1) != 0;
+		*chunks = *same ? (uint64_t)sqlite3_column_int64(stmt, 2) : 0;
+	} else if (rc != SQLITE_DONE) {
+		code = store_db_fail(&s->index, rc, "looking for a document", err);
+	}
+	store_db_done(stmt);
+	if (code || !*same)
+		return code;
+	code = store_db_stmt(&s->index, INDEX_MARK_SEEN, &stmt, err);
+	if (!code) {
+		(void)sqlite3_bind_int64(stmt, 1, id);
+		(void)sqlite3_bind_int64(stmt, 2, s->run);
+		code = store_db_run(&s->index, stmt, "marking a document", err);
+	}
+	s->failed |= code != ERR_OK;
+	return code;
+}
+
+static enum err_code put_document(struct store_sqlite *s, const struct store_document *document,
+				  int64_t *id, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	enum err_code code = store_db_stmt(&s->index, INDEX_DELETE_DOCUMENT, &stmt, err);
+
+	if (code)
+		return code;
+	store_db_bind_str(stmt, 1, document->source);
+	store_db_bind_str(stmt, 2, document->path);
+	code = store_db_run(&s->index, stmt, "replacing a document", err);
+	if (!code)
+		code = store_db_stmt(&s->index, INDEX_PUT_DOCUMENT, &stmt, err);
+	if (code)
+		return code;
+	store_db_bind_str(stmt, 1, document->source);
+	store_db_bind_str(stmt, 2, document->path);
+	store_db_bind_str(stmt, 3, document->title);
+	store_db_bind_str(stmt, 4, document->description);
+	store_db_bind_str(stmt, 5, document->url);
+	store_db_bind_str(stmt, 6, document->type);
+	store_db_bind_str(stmt, 7, document->content_hash);
+	(void)sqlite3_bind_int64(stmt, 8, s->run);
+	code = store_db_run(&s->index, stmt, "writing a document", err);
+	*id = sqlite3_last_insert_rowid(s->index.handle);
+	return code;
+}
+
+/* Writes the sections; their triggers index them. The page's text grows in `body`. */
+static enum err_code put_sections(struct store_sqlite *s, const struct store_document *document,
+				  int64_t id, struct buf *body, struct err *err)
+{
+	struct arena arena;
+	enum err_code code = ERR_OK;
+
+	arena_init(&arena, s->alloc, PUT_ARENA_MAX);
+	for (size_t i = 0; !code && i < document->section_count; i++) {
+		const struct store_section *section = &document->sections[i];
+		struct str identifiers;
+		sqlite3_stmt *stmt;
+
+		arena_reset(&arena);
+		code = store_text_identifiers(section->text, &arena, &identifiers, err);
+		if (!code)
+			code = store_db_stmt(&s->index, INDEX_PUT_SECTION, &stmt, err);
+		if (code)
+			break;
+		(void)sqlite3_bind_int64(stmt, 1, id);
+		(void)sqlite3_bind_int64(stmt, 2, (int64_t)i);
+		(void)sqlite3_bind_int(stmt, 3, section->level);
+		store_db_bind_str(stmt, 4, section->anchor);
+		store_db_bind_str(stmt, 5, document->title);
+		store_db_bind_str(stmt, 6, section->path);
+		store_db_bind_str(stmt, 7, section->heading);
+		store_db_bind_str(stmt, 8, section->text);
+		store_db_bind_str(stmt, 9, identifiers);
+		code = store_db_run(&s->index, stmt, "writing a section", err);
+		(void)buf_append(body, section->text);
+		(void)buf_append_byte(body, '\n');
+	}
+	arena_release(&arena);
+	return code ? code : buf_ok(body, "the text of a page", err);
+}
+
+static enum err_code put_page(struct store_sqlite *s, const struct store_document *document,
+			      int64_t id, struct str body, struct err *err)
+{
+	struct arena arena;
+	struct str identifiers, words;
+	sqlite3_stmt *stmt;
+	enum err_code code;
+
+	arena_init(&arena, s->alloc, PUT_ARENA_MAX);
+	code = store_text_identifiers(body, &arena, &identifiers, err);
+	if (code)
+		goto out;
+	words = arena_printf(&arena, "%.*s\n%.*s", STR_ARG(document->path),
+			     STR_ARG(document->description));
+	if (!words.ptr) {
+		code = arena_fail(&arena, err);
+		goto out;
+	}
+	code = store_db_stmt(&s->index, INDEX_PUT_PAGE, &stmt, err);
+	if (code)
+		goto out;
+	(void)sqlite3_bind_int64(stmt, 1, id);
+	store_db_bind_str(stmt, 2, document->title);
+	store_db_bind_str(stmt, 3, words);
+	store_db_bind_str(stmt, 4, body);
+	store_db_bind_str(stmt, 5, identifiers);
+	code = store_db_run(&s->index, stmt, "writing a page", err);
+out:
+	arena_release(&arena);
+	return code;
+}
+
+static enum err_code put_chunk(struct store_sqlite *s, const struct store_chunk *chunk, int64_t id,
+			       unsigned char *vector, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	enum err_code code = store_db_stmt(&s->index, INDEX_PUT_CHUNK, &stmt, err);
+
+	if (code)
+		return code;
+	store_floats_encode(chunk->vector, s->dimension, vector);
+	(void)sqlite3_bind_int64(stmt, 1, id);
+	(void)sqlite3_bind_int(stmt, 2, (int)chunk->unit);
+	(void)sqlite3_bind_int64(stmt, 3, chunk->ordinal);
+	(void)sqlite3_bind_int64(stmt, 4, chunk->first_section);
+	(void)sqlite3_bind_int64(stmt, 5, chunk->last_section);
+	(void)sqlite3_bind_blob64(stmt, 6, vector, s->dimension * sizeof(float), SQLITE_STATIC);
+	store_db_bind_str(stmt, 7, chunk->text);
+	return store_db_run(&s->index, stmt, "writing a chunk", err);
+}
+
+enum err_code store_sqlite_put(struct store *base, const struct store_document *document,
+			       struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	unsigned char *vector = NULL;
+	struct buf body;
+	int64_t id;
+	enum err_code code = check_running(s, err);
+
+	if (code)
+		return code;
+	for (size_t i = 0; i < document->chunk_count; i++) {
+		if (!store_floats_finite(document->chunks[i].vector, s->dimension))
+			return err_set(err, ERR_INVALID,
+				       "%.*s: the embedding of chunk %zu holds a value that is not "
+				       "a finite number",
+				       STR_ARG(document->path), i);
+	}
+	buf_init(&body, s->alloc, PUT_ARENA_MAX);
+	vector = alloc_zero(s->alloc, s->dimension, sizeof(float));
+	if (!vector) {
+		code = err_set(err, ERR_NOMEM, "out of memory writing %.*s",
+			       STR_ARG(document->path));
+		goto out;
+	}
+	code = put_document(s, document, &id, err);
+	if (!code)
+		code = put_sections(s, document, id, &body, err);
+	if (!code)
+		code = put_page(s, document, id, buf_str(&body), err);
+	for (size_t i = 0; !code && i < document->chunk_count; i++)
+		code = put_chunk(s, &document->chunks[i], id, vector, err);
+	s->failed |= code != ERR_OK;
+out:
+	alloc_free(s->alloc, vector);
+	buf_release(&body);
+	return code;
+}
+
+enum err_code store_sqlite_sweep(struct store *base, struct str source, uint64_t *documents,
+				 uint64_t *chunks, struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	sqlite3_stmt *stmt;
+	int rc;
+	enum err_code code = check_running(s, err);
+
+	if (!code)
+		code = store_db_stmt(&s->index, INDEX_COUNT_UNSEEN, &stmt, err);
+	if (code)
+		return code;
+	store_db_bind_str(stmt, 1, source);
+	(void)sqlite3_bind_int64(stmt, 2, s->run);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		*documents = (uint64_t)sqlite3_column_int64(stmt, 0);
+		*chunks = (uint64_t)sqlite3_column_int64(stmt, 1);
+	} else {
+		code = store_db_fail(&s->index, rc, "counting old documents", err);
+	}
+	store_db_done(stmt);
+	if (code || !*documents)
+		return code;
+	code = store_db_stmt(&s->index, INDEX_DELETE_UNSEEN, &stmt, err);
+	if (!code) {
+		store_db_bind_str(stmt, 1, source);
+		(void)sqlite3_bind_int64(stmt, 2, s->run);
+		code = store_db_run(&s->index, stmt, "deleting old documents", err);
+	}
+	s->failed |= code != ERR_OK;
+	return code;
+}
+
+enum err_code store_sqlite_publish(struct store *base, int64_t wall_ms, struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	struct store_state state;
+	enum err_code code = check_running(s, err);
+
+	if (code)
+		return code;
+	store_sqlite_cache_flush(s);
+	code = store_sqlite_state(s, NULL, &state, err);
+	if (!code)
+		code = set_meta_int(s, "generation", (int64_t)state.generation + 1, err);
+	if (!code)
+		code = set_meta_int(s, "published_ms", wall_ms, err);
+	if (!code)
+		code = run_plain(s, INDEX_COMMIT, "publishing the index", err);
+	if (code) {
+		s->failed = true;
+		return code;
+	}
+	s->running = false;
+	/* Keeps the log short; what a reader still needs of it waits for the next run. */
+	(void)sqlite3_wal_checkpoint_v2(s->index.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
+					NULL);
+	log_debug(s->log, "store", "published generation=%llu",
+		  (unsigned long long)state.generation + 1);
+	return ERR_OK;
+}
+
+void store_sqlite_rollback(struct store *base)
+{
+	struct store_sqlite *s = sqlite_of(base);
+
+	store_sqlite_cache_flush(s);
+	if (!s->running)
+		return;
+	s->running = false;
+	s->failed = false;
+	/* Fails only when SQLite has rolled back by itself. */
+	if (!sqlite3_get_autocommit(s->index.handle))
+		(void)sqlite3_exec(s->index.handle, "ROLLBACK", NULL, NULL, NULL);
+}

@@ -1,0 +1,188 @@
+/* Checks arguments once for every backend, then calls it. */
+#include "store/store.h"
+
+#include "base/utf8.h"
+
+#define MAX_QUERY_BYTES ((size_t)1 << 20)
+#define MAX_DIMENSION   65536
+
+static enum err_code check_text(struct str text, const char *what, struct str path, struct err *err)
+{
+	if (!utf8_valid(text))
+		return err_set(err, ERR_INVALID, "%.*s: its %s is not valid UTF-8", STR_ARG(path),
+			       what);
+	return ERR_OK;
+}
+
+static enum err_code check_section(const struct store_section *section, struct str path,
+				   struct err *err)
+{
+	enum err_code code = check_text(section->heading, "heading", path, err);
+
+	if (!code)
+		code = check_text(section->anchor, "anchor", path, err);
+	if (!code)
+		code = check_text(section->path, "section path", path, err);
+	if (!code)
+		code = check_text(section->text, "section text", path, err);
+	return code;
+}
+
+static enum err_code check_chunk(const struct store_document *document,
+				 const struct store_chunk *chunk, struct err *err)
+{
+	if (chunk->unit != STORE_WINDOW && chunk->unit != STORE_SECTION)
+		return err_set(err, ERR_INVALID, "%.*s: chunk %u is of unknown kind %d",
+			       STR_ARG(document->path), chunk->ordinal, (int)chunk->unit);
+	if (chunk->first_section > chunk->last_section ||
+	    chunk->last_section >= document->section_count)
+		return err_set(err, ERR_INVALID,
+			       "%.*s: chunk %u covers sections %u to %u of a document with %zu",
+			       STR_ARG(document->path), chunk->ordinal, chunk->first_section,
+			       chunk->last_section, document->section_count);
+	if (!chunk->vector)
+		return err_set(err, ERR_INVALID, "%.*s: chunk %u has no vector",
+			       STR_ARG(document->path), chunk->ordinal);
+	return check_text(chunk->text, "chunk text", document->path, err);
+}
+
+static enum err_code check_document(const struct store_document *document, struct err *err)
+{
+	struct str path = document->path;
+	enum err_code code;
+
+	if (!document->source.len || !path.len || !document->content_hash.len)
+		return err_set(err, ERR_INVALID,
+			       "a document needs a source, a path and a content hash");
+	if (document->section_count > UINT32_MAX || document->chunk_count > UINT32_MAX)
+		return err_set(err, ERR_LIMIT, "too many sections or chunks in one document");
+	if (!utf8_valid(path))
+		return err_set(err, ERR_INVALID, "the path of a document is not valid UTF-8");
+	code = check_text(document->source, "source", path, err);
+	if (!code)
+		code = check_text(document->title, "title", path, err);
+	if (!code)
+		code = check_text(document->description, "description", path, err);
+	if (!code)
+		code = check_text(document->url, "URL", path, err);
+	if (!code)
+		code = check_text(document->type, "type", path, err);
+	for (size_t i = 0; !code && i < document->section_count; i++)
+		code = check_section(&document->sections[i], path, err);
+	for (size_t i = 0; !code && i < document->chunk_count; i++)
+		code = check_chunk(document, &document->chunks[i], err);
+	return code;
+}
+
+static enum err_code check_model(struct str model, size_t dimension, struct err *err)
+{
+	if (!model.len || !utf8_valid(model))
+		return err_set(err, ERR_INVALID, "the embedding model needs a name");
+	if (!dimension || dimension > MAX_DIMENSION)
+		return err_set(err, ERR_INVALID,
+			       "embeddings of %zu dimensions are not supported (1 to %d)",
+			       dimension, MAX_DIMENSION);
+	return ERR_OK;
+}
+
+enum err_code store_stats(struct store *s, struct arena *arena, struct store_stats *out,
+			  struct err *err)
+{
+	return s->ops->stats(s, arena, out, err);
+}
+
+enum err_code store_search_vector(struct store *s, enum store_unit unit, const float *query,
+				  size_t dimension, size_t k, struct arena *arena,
+				  struct store_hits *out, struct err *err)
+{
+	*out = (struct store_hits){0};
+	if (unit != STORE_WINDOW && unit != STORE_SECTION)
+		return err_set(err, ERR_INVALID, "unknown kind of chunk %d", (int)unit);
+	return s->ops->search_vector(s, unit, query, dimension, k, arena, out, err);
+}
+
+enum err_code store_search_text(struct store *s, enum store_text_scope scope, struct str query,
+				size_t k, struct arena *arena, struct store_hits *out,
+				struct err *err)
+{
+	*out = (struct store_hits){0};
+	if (scope != STORE_TEXT_SECTIONS && scope != STORE_TEXT_PAGES)
+		return err_set(err, ERR_INVALID, "unknown scope of full-text search %d",
+			       (int)scope);
+	if (query.len > MAX_QUERY_BYTES)
+		return err_set(err, ERR_LIMIT, "the query has %zu bytes, the limit is %zu",
+			       query.len, MAX_QUERY_BYTES);
+	return s->ops->search_text(s, scope, query, k, arena, out, err);
+}
+
+enum err_code store_passage(struct store *s, int64_t document_id, uint32_t section,
+			    struct arena *arena, struct store_passage *out, struct err *err)
+{
+	return s->ops->passage(s, document_id, section, arena, out, err);
+}
+
+enum err_code store_begin(struct store *s, const struct store_identity *identity, bool rebuild,
+			  struct err *err)
+{
+	enum err_code code = check_model(identity->model, identity->dimension, err);
+
+	return code ? code : s->ops->begin(s, identity, rebuild, err);
+}
+
+enum err_code store_unchanged(struct store *s, struct str source, struct str path,
+			      struct str content_hash, uint64_t *chunks, bool *same,
+			      struct err *err)
+{
+	*chunks = 0;
+	*same = false;
+	return s->ops->unchanged(s, source, path, content_hash, chunks, same, err);
+}
+
+enum err_code store_put(struct store *s, const struct store_document *document, struct err *err)
+{
+	enum err_code code = check_document(document, err);
+
+	return code ? code : s->ops->put(s, document, err);
+}
+
+enum err_code store_sweep(struct store *s, struct str source, uint64_t *documents, uint64_t *chunks,
+			  struct err *err)
+{
+	*documents = *chunks = 0;
+	return s->ops->sweep(s, source, documents, chunks, err);
+}
+
+enum err_code store_cache_get(struct store *s, struct str model,
+			      const unsigned char hash[STORE_HASH_SIZE], float *vector,
+			      size_t dimension, bool *found, struct err *err)
+{
+	enum err_code code = check_model(model, dimension, err);
+
+	*found = false;
+	return code ? code : s->ops->cache_get(s, model, hash, vector, dimension, found, err);
+}
+
+enum err_code store_cache_put(struct store *s, struct str model,
+			      const unsigned char hash[STORE_HASH_SIZE], const float *vector,
+			      size_t dimension, struct err *err)
+{
+	enum err_code code = check_model(model, dimension, err);
+
+	return code ? code : s->ops->cache_put(s, model, hash, vector, dimension, err);
+}
+
+enum err_code store_publish(struct store *s, int64_t wall_ms, struct err *err)
+{
+	return s->ops->publish(s, wall_ms, err);
+}
+
+void store_rollback(struct store *s)
+{
+	s->ops->rollback(s);
+}
+
+void store_close(struct store *s)
+{
+	if (s)
+		s->ops->close(s);
+}

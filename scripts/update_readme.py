@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""update_readme.py FOLDER MODEL…: writes what `scripts/eval` measured into README.md.
+
+FOLDER holds MODEL.json (docs-bot --json eval) and MODEL-answer.json (docs-bot --json ask). The text
+between the markers is replaced, all else stays.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+
+COLUMNS = (
+    ("hit@1", "retrieval", "hit@1"), ("hit@5", "retrieval", "hit@5"),
+    ("hit@10", "retrieval", "hit@10"), ("MRR@10", "retrieval", "mrr@10"),
+    ("fact recall", "answers", "fact_recall"), ("citation hit", "answers", "citation_hit"),
+    ("abstains rightly", "answers", "abstention_recall"),
+)
+
+
+def figure(value):
+    return f"{value:.3f}" if isinstance(value, (int, float)) else "–"
+
+
+def table(folder, models):
+    head = ["model", "questions", *(name for name, _, _ in COLUMNS), "median answer"]
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    for model in models:
+        report = json.loads((folder / f"{model}.json").read_text())
+        cells = [model, str(report["n"])]
+        cells += [figure(report.get(part, {}).get(key)) for _, part, key in COLUMNS]
+        cells.append(f"{report['latency_ms']['p50']:.0f} ms")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def answer(folder, model):
+    """The terminal's output, put together from the JSON of the same answer."""
+    result = json.loads((folder / f"{model}-answer.json").read_text())
+    lines = ["$ docs-bot ask " + result["question"], "", result["answer"].strip(), "", "Sources:"]
+    for c in result["citations"]:
+        section = f" › {c['section']}" if c["section"] else ""
+        lines += [f"[{c['index']}] {c['title']}{section}", f"    {c['url']}"]
+    # A longer fence than any in the answer.
+    text = "\n".join(lines)
+    longest = max((len(f) for f in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def replace(text, name, block):
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    if begin not in text or end not in text:
+        sys.exit(f"README.md has no markers {begin} … {end}")
+    before, rest = text.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    return f"{before}{begin}\n{block}\n{end}{after}"
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__.splitlines()[0])
+    folder, models = Path(sys.argv[1]), sys.argv[2:]
+    text = README.read_text(encoding="utf-8")
+    text = replace(text, "eval", table(folder, models))
+    text = replace(text, "answer", answer(folder, models[0]))
+    README.write_text(text, encoding="utf-8")
+    print(table(folder, models))
+
+
+if __name__ == "__main__":
+    main()

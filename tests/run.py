@@ -1,0 +1,620 @@
+#!/usr/bin/env python3
+"""Runs every test and ends with the line `N passed, N failed, N skipped`.
+
+Each step has a log in build/test-logs/ and counts single tests, not programs. A step whose needs
+failed counts as one failure, so nothing is left out without a trace. Started by scripts/test.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = ROOT / "tests"
+BUILD = ROOT / "build"
+LOGS = BUILD / "test-logs"
+SHARED = Path(os.environ.get("DOCS_BOT_SHARED") or ROOT.parent / "shared")
+CORPUS = SHARED / "corpus" / "kubeflow-website"
+SITE = TESTS / "e2e" / "site"
+MODEL = "all-MiniLM-L6-v2"
+BIG_MODEL = "all-mpnet-base-v2"
+MODELS_DIR = Path(os.environ.get("DOCS_BOT_MODELS_DIR")
+                  or Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+                  / "docs-bot" / "models")
+BINARY = BUILD / "release" / "docs-bot"
+WEBSITE_BASE = "https://www.kubeflow.org"
+
+HAVE_CORPUS = CORPUS.is_dir()
+DOCS = CORPUS if HAVE_CORPUS else SITE
+QUESTIONS = TESTS / "eval" / ("questions.jsonl" if HAVE_CORPUS else "own_questions.jsonl")
+GATES = {"hit@5": 0.88, "mrr@10": 0.70} if HAVE_CORPUS else {"hit@5": 0.90}
+DATA = BUILD / "test-data" / f"{MODEL}-{'corpus' if HAVE_CORPUS else 'site'}"
+
+# Programs with threads of their own; the others would only repeat what ASan sees.
+THREADED = re.compile(r"queue|serve|store|worker|sqlite|log|index")
+
+
+@dataclass
+class Result:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    notes: list = field(default_factory=list)  # one line per failure or skip
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.notes += other.notes
+
+    def check(self, ok, note):
+        if ok:
+            self.passed += 1
+        else:
+            self.failed += 1
+            self.notes.append(note)
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+class Log:
+    """The log of one step; several threads may write whole blocks."""
+
+    def __init__(self, name):
+        LOGS.mkdir(parents=True, exist_ok=True)
+        self.path = LOGS / f"{name}.log"
+        self.path.write_text("")
+        self.lock = threading.Lock()
+
+    def write(self, text):
+        with self.lock, self.path.open("a", errors="replace") as f:
+            f.write(text if text.endswith("\n") else text + "\n")
+
+    def run(self, command, timeout=900, env=None, cwd=ROOT):
+        """Runs, logs, returns (exit code, stdout, stderr); -1 on a timeout."""
+        command = [str(c) for c in command]
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, cwd=cwd,
+                                  env={**environment(), **(env or {})}, timeout=timeout, text=True,
+                                  errors="replace")
+            code, out, errors = done.returncode, done.stdout, done.stderr
+        except subprocess.TimeoutExpired as e:
+            code, out = -1, (e.stdout or b"").decode(errors="replace")
+            errors = (e.stderr or b"").decode(errors="replace") + f"\nno end after {timeout} s\n"
+        except OSError as e:
+            code, out, errors = -1, "", f"{e}\n"
+        self.write(f"$ {' '.join(command)}\n{out}{errors}[exit {code}]\n")
+        return code, out, errors
+
+
+def environment():
+    env = dict(os.environ)
+    env.update(DOCS_BOT_MODELS_DIR=str(MODELS_DIR), DOCS_BOT_SHARED=str(SHARED),
+               DOCS_BOT_BIN=str(BINARY), LC_ALL="C.UTF-8", PYTHONDONTWRITEBYTECODE="1",
+               DOCS_BOT_MAKE_TINY_MODEL=str(BUILD / "dev" / "tests" / "make_tiny_model"))
+    env.setdefault("DOCS_BOT_MODEL_SOURCES", "packages")
+    for name in ("MODEL", "PORT", "EMBEDDING_MODEL", "DOCS_BOT_DATA_DIR", "MAKEFLAGS", "MAKELEVEL"):
+        env.pop(name, None)
+    return env
+
+
+# --- builds ---
+
+
+def build(preset, *arguments):
+    def step(log):
+        code, _, _ = log.run([ROOT / "scripts" / "build", preset, *arguments], timeout=1500)
+        result = Result()
+        result.check(code == 0, f"the {preset} build fails; see build/logs/build-{preset}.log")
+        return result
+    return step
+
+
+def build_fuzz(log):
+    names = [f.stem for f in sorted((TESTS / "fuzz").glob("fuzz_*.c"))]
+    if not names:
+        return Result(failed=1, notes=["there is no tests/fuzz/fuzz_*.c"])
+    return build("fuzz", "--target", *names)(log)
+
+
+# --- checks of the source ---
+
+
+def own_sources():
+    return sorted(f for folder in ("backend", "tests") for kind in ("*.c", "*.h")
+                  for f in (ROOT / folder).rglob(kind) if "node_modules" not in f.parts)
+
+
+def style(log):
+    result = Result()
+    formatter = shutil.which("clang-format-14") or "clang-format"
+    for source in own_sources():
+        code, _, _ = log.run([formatter, "--dry-run", "-Werror", source])
+        result.check(code == 0, f"{source.relative_to(ROOT)}: run clang-format -i on it")
+    result.add(python_check(log, "check_includes.py"))
+    return result
+
+
+def python_check(log, *arguments):
+    """A script that prints one line per finding on stdout and `checked N` on stderr."""
+    code, out, errors = log.run([sys.executable, TESTS / arguments[0], *arguments[1:]])
+    findings = out.splitlines()
+    counted = re.search(r"^checked (\d+)", errors, re.M)
+    if code != 0 and not findings:
+        findings = [f"{arguments[0]} ends with {code}: {errors.strip()[-200:]}"]
+    count = int(counted.group(1)) if counted else 0
+    return Result(passed=max(0, count - len(findings)), failed=len(findings), notes=findings)
+
+
+def sizes_and_symbols(log):
+    return python_check(log, "check_style.py", "--library",
+                        str(BUILD / "release" / "libdocs_bot_core.a"))
+
+
+# --- C test programs ---
+
+
+def programs(preset, log):
+    """(name, folder it comes from, command) of every test that CTest knows."""
+    code, out, _ = log.run(["ctest", "--test-dir", BUILD / preset, "--show-only=json-v1"])
+    if code != 0:
+        return []
+    found = []
+    for test in json.loads(out).get("tests", []):
+        command = test.get("command")
+        if not command:
+            continue
+        sources = [d for d in ("unit", "contract", "golden")
+                   if (TESTS / d / f"{test['name']}.c").exists()]
+        found.append((test["name"], sources[0] if sources else "unit", command))
+    return found
+
+
+def read_tap(name, code, out):
+    """cmocka's TAP: plans `1..N`, `ok`, `not ok`, and `not ok N # SKIP name`."""
+    result = Result()
+    planned = sum(int(n) for n in re.findall(r"^1\.\.(\d+)$", out, re.M))
+    for line in re.findall(r"^(?:not )?ok \d+.*$", out, re.M):
+        if "# SKIP" in line:
+            result.skipped += 1
+            result.notes.append(f"skipped: {name}: {line.split('# SKIP', 1)[1].strip()}")
+        else:
+            result.check(line.startswith("ok"), f"{name}: {line.split(' - ', 1)[-1]}")
+    seen = result.passed + result.failed + result.skipped
+    if seen < planned or seen == 0:
+        result.failed += max(1, planned - seen)
+        result.notes.append(f"{name}: {seen} of {planned} tests were reported (exit {code})")
+    elif code != 0 and result.failed == 0:
+        result.failed += 1
+        result.notes.append(f"{name}: all tests pass but the program ends with {code}")
+    return result
+
+
+def no_randomisation():
+    """Sanitizers of gcc 12 and clang 14 fail on kernels that randomise more address bits."""
+    prefix = ["setarch", platform.machine(), "-R"]
+    try:
+        works = subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
+    except OSError:
+        works = False
+    return prefix if works else []
+
+
+def run_programs(log, preset, choose, prefix=(), env=None, timeout=600):
+    chosen = [p for p in programs(preset, log) if choose(p[0], p[1])]
+    if not chosen:
+        return Result(failed=1, notes=[f"no test program was built in build/{preset}"])
+    total = Result()
+
+    def one(program):
+        name, _, command = program
+        code, out, _ = log.run([*prefix, *command], timeout=timeout,
+                               env={"CMOCKA_MESSAGE_OUTPUT": "TAP", **(env or {})})
+        return read_tap(name, code, out)
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for result in pool.map(one, chosen):
+            total.add(result)
+    return total
+
+
+def unit(log):
+    return run_programs(log, "dev", lambda name, folder: folder != "golden")
+
+
+def golden(log):
+    result = Result()
+    for job in ("models",):
+        result.check(BACKGROUND.wait(job), f"{job}: see build/test-logs/{job}.log")
+    if not list((TESTS / "golden").glob("test_*.c")):
+        return Result(failed=1, notes=["there is no tests/golden/test_*.c"])
+    result.add(run_programs(log, "dev", lambda name, folder: folder == "golden"))
+    return result
+
+
+def unit_asan(log):
+    options = "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1"
+    return run_programs(log, "asan", lambda name, folder: folder != "golden", no_randomisation(),
+                        {"ASAN_OPTIONS": options, "UBSAN_OPTIONS": "print_stacktrace=1"})
+
+
+def valgrind(log):
+    # Reachable memory at exit is the libraries' (OpenMP's pool, OpenSSL's tables); ours is freed.
+    prefix = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
+              "--errors-for-leak-kinds=definite,indirect",
+              f"--suppressions={TESTS / 'valgrind.supp'}"]
+    return run_programs(log, "dev", lambda name, folder: folder != "golden", prefix,
+                        {"DOCS_BOT_TEST_SLOW_MACHINE": "1"}, timeout=900)
+
+
+def tsan(log):
+    return run_programs(log, "tsan",
+                        lambda name, folder: folder != "golden" and THREADED.search(name),
+                        no_randomisation(),
+                        {"TSAN_OPTIONS": f"suppressions={TESTS / 'tsan.supp'}:halt_on_error=0"})
+
+
+def fuzz_replay(log):
+    result = Result()
+    for source in sorted((TESTS / "fuzz").glob("fuzz_*.c")):
+        program = BUILD / "fuzz" / "tests" / source.stem
+        folder = TESTS / "fuzz" / "seeds" / source.stem.removeprefix("fuzz_")
+        seeds = sorted(f for f in folder.rglob("*") if f.is_file()) if folder.is_dir() else []
+        if not seeds:
+            result.check(False, f"{source.stem}: {folder.relative_to(ROOT)} has no seeds")
+            continue
+        code, _, errors = log.run([*no_randomisation(), program, "-timeout=20",
+                                   "-rss_limit_mb=2048", *seeds], timeout=300)
+        ran = len(re.findall(r"^Executed ", errors, re.M))
+        result.passed += ran
+        if code != 0 or ran != len(seeds):
+            result.check(False, f"{source.stem}: ran {ran} of {len(seeds)} seeds (exit {code})")
+    return result
+
+
+# --- models and index, made while the other steps run ---
+
+
+class Background:
+    """Named jobs in threads of their own; wait() says whether the job went well."""
+
+    def __init__(self):
+        self.jobs = {}
+
+    def start(self, name, work):
+        if name in self.jobs:
+            return
+        done = {"ok": False}
+
+        def body():
+            done["ok"] = work(Log(name))
+        thread = threading.Thread(target=body, name=name, daemon=True)
+        self.jobs[name] = (thread, done)
+        thread.start()
+
+    def wait(self, name):
+        if name not in self.jobs:
+            return False
+        thread, done = self.jobs[name]
+        thread.join()
+        return done["ok"]
+
+
+BACKGROUND = Background()
+
+
+def fetch_model(log, name):
+    for _ in range(2):  # once more: a registry may hiccup
+        if log.run([BINARY, "model", "fetch", name], timeout=900)[0] == 0:
+            return True
+    return False
+
+
+def index_command():
+    return [BINARY, "--json", "--data-dir", DATA, "--model", MODEL, "index", DOCS,
+            "--source", "kubeflow/website", "--base-url", WEBSITE_BASE]
+
+
+def make_models(log):
+    return BACKGROUND.wait("model") and fetch_model(log, BIG_MODEL)
+
+
+def make_index(log):
+    if not BACKGROUND.wait("model"):
+        return False
+    code, _, _ = log.run(["nice", "-n", "5", *index_command()], timeout=1500)
+    return code == 0
+
+
+def start_background(log):
+    result = Result()
+    result.check(BINARY.exists(), f"{BINARY} was not built")
+    if result.failed:
+        return result
+    BACKGROUND.start("model", lambda job: fetch_model(job, MODEL))
+    BACKGROUND.start("index", make_index)
+    BACKGROUND.start("models", make_models)
+    return Result()
+
+
+def index_done(log):
+    """The index is there, and indexing the same input again embeds nothing."""
+    result = Result()
+    result.check(BACKGROUND.wait("model"), f"{MODEL} cannot be fetched; see test-logs/model.log")
+    result.check(BACKGROUND.wait("index"), "indexing fails; see build/test-logs/index.log")
+    if result.failed:
+        return result
+    code, out, _ = log.run(index_command(), timeout=300)
+    try:
+        report = json.loads(out)
+    except ValueError:
+        report = {}
+    result.check(code == 0 and report.get("status") is not None, "index prints no JSON report")
+    result.check(report.get("embedded_chunks") == 0, "indexing unchanged input embeds again")
+    result.check(report.get("deleted_chunks") == 0, "indexing unchanged input deletes")
+    result.check((report.get("documents") or 0) >= (100 if HAVE_CORPUS else 10),
+                 f"only {report.get('documents')} documents were indexed")
+    return result
+
+
+# --- end to end ---
+
+
+def pytest(log, name, files, env=None, timeout=900):
+    report = LOGS / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    code, _, _ = log.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                          f"--junitxml={report}", *files], timeout=timeout, env=env)
+    result = Result()
+    if report.exists():
+        for case in ElementTree.parse(report).getroot().iter("testcase"):
+            label = f"{case.get('classname')}::{case.get('name')}"
+            skipped = case.find("skipped")
+            if skipped is not None:
+                result.skipped += 1
+                result.notes.append(f"skipped: {label}: {skipped.get('message', '')}")
+            else:
+                bad = case.find("failure") is not None or case.find("error") is not None
+                result.check(not bad, label)
+    if code != 0 and result.failed == 0:
+        result.check(False, f"pytest ends with {code} for {', '.join(f.name for f in files)}")
+    return result
+
+
+# These start docs-bot themselves; the others are clients of one running server.
+CLI_TESTS = ("test_cli.py", "test_bad_input.py")
+MAKE_RUN_TESTS = ("test_make_run.py",)
+
+
+def cli(log):
+    return pytest(log, "cli", [TESTS / "e2e" / f for f in CLI_TESTS])
+
+
+def make_run(log):
+    if not BACKGROUND.wait("model"):
+        return Result(failed=1, notes=[f"{MODEL} cannot be fetched; see test-logs/model.log"])
+    return pytest(log, "make-run", [TESTS / "e2e" / f for f in MAKE_RUN_TESTS])
+
+
+class Server:
+    """docs-bot serve on a free port, on the index of the tests."""
+
+    def __init__(self, log):
+        self.log, self.process, self.url = log, None, None
+        self.output = LOGS / "serve-output.log"
+
+    def __enter__(self):
+        self.stream = self.output.open("w")
+        self.process = subprocess.Popen(
+            [str(BINARY), "--data-dir", str(DATA), "--model", MODEL, "serve", "--listen",
+             "127.0.0.1:0"], stdin=subprocess.DEVNULL, stdout=self.stream,
+            stderr=subprocess.STDOUT, env=environment(), cwd=ROOT)
+        end = time.monotonic() + 30
+        while time.monotonic() < end and self.process.poll() is None:
+            found = re.search(r"127\.0\.0\.1:([1-9]\d*)", self.output.read_text(errors="replace"))
+            if found:
+                self.url = f"http://127.0.0.1:{found.group(1)}"
+                break
+            time.sleep(0.05)
+        self.log.write(f"serve: {self.url}\n")
+        return self
+
+    def stop(self):
+        """SIGTERM; the exit code, or None when it has to be killed."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                return None
+        return self.process.returncode
+
+    def __exit__(self, *_):
+        self.stop()
+        self.stream.close()
+
+
+def server(log):
+    files = [f for f in sorted((TESTS / "e2e").glob("*.py"))
+             if re.search(r"^test_|_test$", f.stem) and f.name not in CLI_TESTS + MAKE_RUN_TESTS]
+    if not files:
+        return Result(failed=1, notes=["there is no server test in tests/e2e"])
+    with Server(log) as running:
+        if not running.url:
+            return Result(failed=1, notes=["serve does not listen; see test-logs/serve-output.log"])
+        result = pytest(log, "server", files,
+                        {"BASE_URL": running.url, "SERVER_PID": str(running.process.pid)})
+        result.check(running.stop() == 0, "serve does not end cleanly on SIGTERM")
+    return result
+
+
+def browser(log):
+    folder = TESTS / "browser"
+    if not (folder / "node_modules").is_dir():
+        command = "ci" if (folder / "package-lock.json").exists() else "install"
+        extra = [] if command == "ci" else ["--no-package-lock"]
+        code, _, _ = log.run(["npm", command, "--no-audit", "--no-fund", *extra], cwd=folder)
+        if code != 0:
+            return Result(failed=1, notes=["npm cannot install tests/browser/package.json"])
+    with Server(log) as running:
+        if not running.url:
+            return Result(failed=1, notes=["serve does not listen; see test-logs/serve-output.log"])
+        result = Result()
+        for script in sorted(folder.glob("*.mjs")):
+            code, out, _ = log.run(["node", script], timeout=300, cwd=folder,
+                                   env={"BASE_URL": running.url,
+                                        "SCREENSHOTS": str(BUILD / "screenshots")})
+            lines = re.findall(r"^(?:not )?ok\b.*$", out, re.M)
+            for line in lines:
+                result.check(line.startswith("ok"), f"{script.name}: {line}")
+            if not lines or (code != 0 and not any(li.startswith("not") for li in lines)):
+                result.check(code == 0, f"{script.name} ends with {code}")
+    return result
+
+
+def tokens(log):
+    """Our tokens against the tokenizers package, on every page."""
+    script = TESTS / "golden" / "compare_tokens.py"
+    docs = DOCS if HAVE_CORPUS else ROOT / "docs" / "user-guide"
+    result = Result()
+    result.check(BACKGROUND.wait("models"), "a model cannot be fetched; see test-logs/models.log")
+    if result.failed:
+        return result
+    for model in (MODEL, BIG_MODEL):
+        code, out, errors = log.run([sys.executable, script,
+                                     BUILD / "dev" / "tests" / "dump_tokens",
+                                     MODELS_DIR / model, docs], timeout=600)
+        same = re.search(r"^(\d+) files identical", out, re.M)
+        if code == 0 and same:
+            result.passed += int(same.group(1))
+        else:
+            last = (out + errors).strip().splitlines()[-1:]
+            result.check(False, f"{model}: {last[0] if last else f'exit {code}'}")
+    return result
+
+
+def evaluation(log):
+    result = Result()
+    gates = [a for metric, least in GATES.items() for a in ("--gate", f"{metric}>={least}")]
+    code, out, _ = log.run([BINARY, "--json", "--data-dir", DATA, "--model", MODEL, "eval",
+                            QUESTIONS, *gates], timeout=600)
+    try:
+        report = json.loads(out)
+    except ValueError:
+        return Result(failed=1, notes=["eval prints no JSON"])
+    for metric, least in GATES.items():
+        value = report.get("retrieval", {}).get(metric)
+        result.check(isinstance(value, (int, float)) and value >= least,
+                     f"{metric} is {value}, the gate is {least}")
+    result.check(code == (1 if result.failed else 0), f"eval ends with {code}")
+    # The gate must be able to fail.
+    code, _, _ = log.run([BINARY, "--json", "--data-dir", DATA, "--model", MODEL, "eval",
+                          QUESTIONS, "--retrieval-only", "--gate", "hit@5>=1.01"], timeout=600)
+    result.check(code != 0, "a gate that cannot be met is met")
+    return result
+
+
+# --- the list of steps ---
+
+
+@dataclass
+class Step:
+    name: str
+    run: object
+    needs: tuple = ()
+
+
+STEPS = [
+    Step("style", style),
+    Step("build-release", build("release")),
+    Step("background", start_background, ("build-release",)),
+    Step("symbols", sizes_and_symbols, ("build-release",)),
+    Step("build-dev", build("dev")),
+    Step("unit", unit, ("build-dev",)),
+    Step("build-clang", build("clang")),
+    Step("build-asan", build("asan")),
+    Step("unit-asan", unit_asan, ("build-asan",)),
+    Step("valgrind", valgrind, ("build-dev",)),
+    Step("build-tsan", build("tsan")),
+    Step("tsan", tsan, ("build-tsan",)),
+    Step("build-fuzz", build_fuzz),
+    Step("fuzz", fuzz_replay, ("build-fuzz",)),
+    Step("cli", cli, ("build-release", "build-dev")),
+    Step("golden", golden, ("build-dev", "background")),
+    Step("tokens", tokens, ("build-dev", "background")),
+    Step("index", index_done, ("background",)),
+    Step("server", server, ("index",)),
+    Step("browser", browser, ("index",)),
+    Step("eval", evaluation, ("index",)),
+    Step("make-run", make_run, ("background",)),
+]
+
+
+def with_needs(names):
+    by_name = {s.name: s for s in STEPS}
+    wanted = set()
+
+    def take(name):
+        if name not in wanted:
+            wanted.add(name)
+            for need in by_name[name].needs:
+                take(need)
+    for name in names:
+        take(name)
+    return [s for s in STEPS if s.name in wanted]
+
+
+def run_step(step, states):
+    broken = [need for need in step.needs if not states.get(need)]
+    if broken:
+        return Result(failed=1, notes=[f"not run: {', '.join(broken)} failed"])
+    try:
+        return step.run(Log(step.name))
+    except Exception as e:  # a broken step is a failed test, not the end of the run
+        return Result(failed=1, notes=[f"{type(e).__name__}: {e}"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", action="append", metavar="STEP",
+                        choices=[s.name for s in STEPS], help="this step and what it needs")
+    parser.add_argument("--list", action="store_true", help="the names of the steps")
+    options = parser.parse_args()
+    if options.list:
+        print("\n".join(s.name for s in STEPS))
+        return 0
+    steps = with_needs(options.only) if options.only else STEPS
+    where = DOCS.relative_to(ROOT) if DOCS.is_relative_to(ROOT) else DOCS
+    print(f"documentation: {where}; logs: {LOGS.relative_to(ROOT)}", flush=True)
+    total, states, begin = Result(), {}, time.monotonic()
+    for step in steps:
+        start = time.monotonic()
+        result = run_step(step, states)
+        states[step.name] = result.failed == 0
+        total.add(result)
+        print(f"{step.name:<14} {result} ({time.monotonic() - start:.1f} s)", flush=True)
+        for note in result.notes[:20]:
+            print(f"  {note}", flush=True)
+        if len(result.notes) > 20:
+            print(f"  … and {len(result.notes) - 20} more in {step.name}.log", flush=True)
+    print(f"{time.monotonic() - begin:.0f} s")
+    print(total)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
