@@ -63,16 +63,17 @@ static bool grow(struct arena *arena, size_t size)
 void *arena_get(struct arena *arena, size_t size)
 {
 	size_t rounded;
-	arena->limited = true;
-	if (!size_add(size ? size : 1, ARENA_ALIGN - 1, &rounded))
-		return NULL;
+	bool fits = size_add(size ? size : 1, ARENA_ALIGN - 1, &rounded);
 	rounded &= ~(size_t)(ARENA_ALIGN - 1);
-	if (rounded > arena->max - arena->used)
+	if (!fits || rounded > arena->max - arena->used) {
+		arena->limited = true;
 		return NULL;
-	arena->limited = false;
+	}
 	if ((!arena->head || arena->head->size - arena->head->used < rounded) &&
-	    !grow(arena, rounded))
+	    !grow(arena, rounded)) {
+		arena->limited = false;
 		return NULL;
+	}
 	unsigned char *ptr = arena->head->bytes + arena->head->used;
 	arena->head->used += rounded;
 	arena->used += rounded;

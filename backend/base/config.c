@@ -133,6 +133,9 @@ enum err_code config_set(struct config *config, size_t index, struct str text,
 			 enum config_origin origin, struct err *err)
 {
 	enum err_code code = validate(&config->table[index], text, err);
+	if (!code && text.len && memchr(text.ptr, '\0', text.len))
+		code = err_set(err, ERR_INVALID, "%s must not hold a NUL byte",
+			       config->table[index].name);
 	if (code || config->values[index].origin > origin)
 		return code;
 	struct str copy = arena_str(config->arena, text);
@@ -181,8 +184,20 @@ static enum err_code unknown_key(const struct config *config, struct str key, si
 		       near ? near : "", near ? "'?" : "");
 }
 
+/* libyaml gives a mark, but for bytes that are not text only their offset. */
+static size_t problem_line(const yaml_parser_t *parser, struct str text)
+{
+	if (parser->error != YAML_READER_ERROR)
+		return parser->problem_mark.line + 1;
+	size_t line = 1;
+	for (size_t i = 0; i < parser->problem_offset && i < text.len; i++)
+		line += text.ptr[i] == '\n';
+	return line;
+}
+
 /* One mapping of scalars: libyaml's events, no tree to build. */
-static enum err_code read_events(struct config *config, yaml_parser_t *parser, struct err *err)
+static enum err_code read_events(struct config *config, struct str text, yaml_parser_t *parser,
+				 struct err *err)
 {
 	size_t index = config->count;
 	bool have_key = false, in_mapping = false, done = false;
@@ -191,7 +206,7 @@ static enum err_code read_events(struct config *config, yaml_parser_t *parser, s
 		yaml_event_t event;
 		if (!yaml_parser_parse(parser, &event))
 			return err_set(err, ERR_INVALID, "line %zu: not valid YAML: %s",
-				       parser->problem_mark.line + 1,
+				       problem_line(parser, text),
 				       parser->problem ? parser->problem : "unknown problem");
 		size_t line = event.start_mark.line + 1;
 		if (event.type == YAML_STREAM_END_EVENT) {
@@ -199,14 +214,14 @@ static enum err_code read_events(struct config *config, yaml_parser_t *parser, s
 		} else if (event.type == YAML_MAPPING_START_EVENT && !in_mapping) {
 			in_mapping = true;
 		} else if (event.type == YAML_SCALAR_EVENT && in_mapping) {
-			struct str text = {(const char *)event.data.scalar.value,
+			struct str word = {(const char *)event.data.scalar.value,
 					   event.data.scalar.length};
 			if (!have_key) {
-				index = config_find(config, text);
+				index = config_find(config, word);
 				if (index == config->count)
-					code = unknown_key(config, text, line, err);
+					code = unknown_key(config, word, line, err);
 			} else {
-				code = config_set(config, index, text, CONFIG_FILE, err);
+				code = config_set(config, index, word, CONFIG_FILE, err);
 				if (code)
 					err_context(err, "line %zu", line);
 			}
@@ -234,7 +249,7 @@ enum err_code config_read_file(struct config *config, const char *path, struct e
 	} else if (!code) {
 		yaml_parser_set_input_string(&parser, (const unsigned char *)buf_str(&text).ptr,
 					     text.len);
-		code = read_events(config, &parser, err);
+		code = read_events(config, buf_str(&text), &parser, err);
 		if (code)
 			err_context(err, "%s", path);
 		yaml_parser_delete(&parser);

@@ -53,29 +53,32 @@ enum err_code file_read(const char *path, size_t max, struct buf *out, struct er
 		return err_set(err, ERR_LIMIT, "%s has %zu bytes, more than the limit of %zu", path,
 			       size, max);
 	}
-	for (;;) {
-		/* One byte more than expected shows a file that grew meanwhile. */
-		size_t step = total < size ? size - total : 1;
+	while (!code) {
+		/* What stands behind the expected end of a file that grew needs no room kept free. */
+		char more[4096];
+		size_t step = total < size ? size - total : sizeof(more);
 		if (step > 1 << 20)
 			step = 1 << 20;
-		if (!buf_reserve(out, step)) {
+		if (total < size && !buf_reserve(out, step)) {
 			code = buf_ok(out, path, err);
 			break;
 		}
-		ssize_t got = read(fd, out->ptr + out->len, step);
+		ssize_t got = read(fd, total < size ? out->ptr + out->len : more, step);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			code = fail_errno("read", path, err);
 		if (got <= 0)
 			break;
-		out->len += (size_t)got;
-		out->ptr[out->len] = '\0';
-		total += (size_t)got;
-		if (total > max) {
+		if ((size_t)got > max - total) {
 			code = err_set(err, ERR_LIMIT, "%s has more than %zu bytes", path, max);
-			break;
+		} else if (total < size) {
+			out->len += (size_t)got;
+			out->ptr[out->len] = '\0';
+		} else if (!buf_append(out, (struct str){more, (size_t)got})) {
+			code = buf_ok(out, path, err);
 		}
+		total += (size_t)got;
 	}
 	close(fd);
 	return code;

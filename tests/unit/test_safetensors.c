@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "embed/inproc/safetensors.h"
+#include "support/fail_alloc.h"
 
 struct fixture {
 	char dir[64], path[96];
@@ -259,34 +260,21 @@ static void test_flipped_bytes(void **state)
 	assert_true(refused > sizeof(header) * 3 / 4);
 }
 
-struct failing {
-	size_t calls, fail_at;
-};
-
-static void *failing_resize(void *ctx, void *ptr, size_t size)
-{
-	struct failing *failing = ctx;
-	if (size == 0) {
-		free(ptr);
-		return NULL;
-	}
-	return failing->calls++ == failing->fail_at ? NULL : realloc(ptr, size);
-}
-
 static void test_no_memory(void **state)
 {
 	struct fixture *f = *state;
 	write_good(f);
 	enum err_code code = ERR_NOMEM;
-	size_t at = 0;
+	size_t at = 1;
 	for (; code != ERR_OK && at < 100; at++) {
-		struct failing failing = {.fail_at = at};
-		struct alloc alloc = {failing_resize, &failing};
+		struct fail_alloc fail;
 		struct safetensors *st = NULL;
 		struct err err = {0};
-		code = safetensors_open(f->path, &alloc, &st, &err);
+		fail_alloc_init(&fail, at, false);
+		code = safetensors_open(f->path, &fail.alloc, &st, &err);
 		assert_true(code == ERR_OK || code == ERR_NOMEM);
 		safetensors_close(st);
+		assert_int_equal(fail.live, 0);
 	}
 	assert_int_equal(code, ERR_OK);
 	assert_true(at > 3);

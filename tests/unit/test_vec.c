@@ -247,6 +247,48 @@ static void test_layer_norm(void **state)
 	}
 }
 
+/* One product of every shape around the tiles' edges, in padded rows whose padding must stay. */
+static void check_gemm(struct arrays *m, const struct vec_ops *ops, size_t rows, size_t cols,
+		       size_t k)
+{
+	size_t lda = k + 3, ldb = k + 1, ldc = cols + 2;
+	fill(m->a, rows * lda, 11, 1.0F);
+	fill(m->b, cols * ldb, 12, 1.0F);
+	for (size_t i = 0; i <= rows * ldc; i++)
+		m->c[i] = 12345.0F;
+	ops->gemm_nt(rows, cols, k, m->a, lda, m->b, ldb, m->c, ldc);
+	for (size_t i = 0; i < rows; i++) {
+		for (size_t j = 0; j < ldc; j++) {
+			double want = j < cols ? 0 : 12345.0;
+			for (size_t d = 0; j < cols && d < k; d++)
+				want += (double)m->a[i * lda + d] * (double)m->b[j * ldb + d];
+			if (!(fabs((double)m->c[i * ldc + j] - want) <= 1e-5))
+				fail_msg("%s, %zu x %zu x %zu: element %zu, %zu", ops->name, rows,
+					 cols, k, i, j);
+		}
+	}
+	assert_true(m->c[rows * ldc] == 12345.0F);
+}
+
+static void test_gemm_nt(void **state)
+{
+	static const size_t depths[] = {0, 1, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100};
+	struct arrays *m = *state;
+	for (size_t l = 0; l < LEVEL_COUNT; l++) {
+		const struct vec_ops *ops = vec_ops_get(levels[l]);
+		if (!ops)
+			continue;
+		for (size_t d = 0; d < sizeof(depths) / sizeof(depths[0]); d++) {
+			for (size_t rows = 0; rows <= 8; rows++) {
+				for (size_t cols = 0; cols <= 13; cols++)
+					check_gemm(m, ops, rows, cols, depths[d]);
+			}
+		}
+		check_gemm(m, ops, 2, 2, 1500);
+		check_gemm(m, ops, 29, 29, 100);
+	}
+}
+
 static void test_normalize(void **state)
 {
 	float x[5] = {3, 0, 4, 0, 0}, zero[3] = {0, 0, 0}, tiny[2] = {3e-30F, 4e-30F};
@@ -285,6 +327,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_softmax, setup, teardown),
 		cmocka_unit_test(test_softmax_extremes),
 		cmocka_unit_test_setup_teardown(test_layer_norm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gemm_nt, setup, teardown),
 		cmocka_unit_test(test_normalize),
 		cmocka_unit_test(test_dispatch),
 	};

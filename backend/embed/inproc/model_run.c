@@ -179,6 +179,9 @@ enum err_code fetch_run(const struct fetch *fetch, char *const argv[], const cha
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	end_line(&output);
+	/* Where posix_spawn() cannot report a missing program, its child exits with 127. */
+	if (!code && WIFEXITED(status) && WEXITSTATUS(status) == 127 && !output.last[0])
+		code = err_set(err, ERR_NOTFOUND, "cannot run %s: install it", argv[0]);
 	if (!code && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
 		code = err_set(err, ERR_UNAVAILABLE, "%s failed: %s", what,
 			       output.last[0] ? output.last : "it said nothing");
