@@ -1,8 +1,9 @@
 #include "answer/compose.h"
 
 #include "answer/present.h"
+#include "base/utf8.h"
 
-enum { ANSWER_MAX = 64 * 1024, QUOTE_MAX = 160 };
+enum { ANSWER_MAX = 64 * 1024, QUOTE_MAX = 160, HEADING_MAX = 300, LANGUAGE_MAX = 40 };
 
 void compose_begin(struct composer *c, const struct answer_sink *sink, const struct clock *clock,
 		   int64_t started_us, struct arena *arena, struct answer_result *out)
@@ -60,7 +61,10 @@ static void append_code(struct buf *text, const struct quote *quote)
 	size_t fence = longest < 3 ? 3 : longest + 1;
 	for (size_t i = 0; i < fence; i++)
 		buf_append_byte(text, '`');
-	buf_append(text, quote->language);
+	/* A backtick in the info string would make it no fence at all. */
+	if (quote->language.len <= LANGUAGE_MAX &&
+	    str_find(quote->language, STR("`"), 0) == STR_NPOS)
+		buf_append(text, quote->language);
 	buf_append_byte(text, '\n');
 	buf_append(text, quote->text);
 	buf_append_byte(text, '\n');
@@ -70,7 +74,9 @@ static void append_code(struct buf *text, const struct quote *quote)
 
 static struct str source_heading(const struct retrieve_result *source)
 {
-	return source->passage.heading.len ? source->passage.heading : source->passage.title;
+	struct str heading =
+		source->passage.heading.len ? source->passage.heading : source->passage.title;
+	return utf8_prefix(heading, HEADING_MAX);
 }
 
 enum err_code compose_quotes(struct composer *c, const struct extract *extract, struct err *err)
@@ -135,9 +141,11 @@ enum err_code compose_abstention(struct composer *c, size_t nearest, struct err 
 		if (c->out->citation_count == 0)
 			buf_append(&c->text, STR(" The pages that come nearest:\n"));
 		code = add_citation(c, r, r->passage.text, err);
-		buf_printf(&c->text, "\n- %.*s%s%.*s [%zu]", STR_ARG(r->passage.title),
+		buf_printf(&c->text, "\n- %.*s%s%.*s [%zu]",
+			   STR_ARG(utf8_prefix(r->passage.title, HEADING_MAX)),
 			   r->passage.section_path.len ? ": " : "",
-			   STR_ARG(r->passage.section_path), c->out->citation_count);
+			   STR_ARG(utf8_prefix(r->passage.section_path, HEADING_MAX)),
+			   c->out->citation_count);
 	}
 	return code ? code : send(c, err);
 }

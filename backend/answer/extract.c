@@ -3,11 +3,14 @@
 #include <stdlib.h>
 
 #include "answer/terms.h"
+#include "base/utf8.h"
 
 enum {
 	SOURCES_MAX = 3,
 	CODE_LINES_MAX = 24,
 	CODE_BYTES_MAX = 1200,
+	/* Of a longer section only the beginning is considered: a question must not take seconds. */
+	SECTION_BYTES_MAX = 256 * 1024,
 };
 
 /* Bytes of prose quoted from the best section, the second and the third. */
@@ -51,9 +54,8 @@ static struct str code_excerpt(const struct terms *terms, struct str code)
 			end = next;
 			count++;
 		}
-		if (end == begin) /* one line longer than the limit */
-			break;
-		double score = terms_score(terms, str_slice(code, begin, end));
+		/* A line that is longer than the limit is left out. */
+		double score = end > begin ? terms_score(terms, str_slice(code, begin, end)) : -1;
 		if (score > best_score) {
 			best_score = score;
 			best = str_slice(code, begin, end);
@@ -150,12 +152,13 @@ enum err_code extract_quotes(struct str question, const struct retrieve_results 
 	enum err_code code = terms_of(question, arena, &terms, err);
 	for (size_t p = 0; p < used && !code; p++) {
 		const struct store_passage *passage = &results->items[p].passage;
-		code = passage_split(passage->text, passage->heading, arena, &picks[p].units, err);
+		code = passage_split(utf8_prefix(passage->text, SECTION_BYTES_MAX),
+				     passage->heading, arena, &picks[p].units, err);
 		total += code ? 0 : picks[p].units.count;
 	}
 	if (code)
 		return code;
-	struct str *texts = arena_array(arena, total + 1, sizeof(*texts));
+	struct str *texts = arena_array(arena, total, sizeof(*texts));
 	out->quotes = arena_array(arena, total, sizeof(*out->quotes));
 	out->sources = arena_array(arena, SOURCES_MAX, sizeof(*out->sources));
 	if (!texts || !out->quotes || !out->sources)
@@ -165,14 +168,13 @@ enum err_code extract_quotes(struct str question, const struct retrieve_results 
 		for (size_t i = 0; i < picks[p].units.count; i++)
 			texts[n++] = picks[p].units.items[i].text;
 	terms_weigh(&terms, texts, n);
-	struct str all = STR("");
-	for (size_t p = 0; p < used && all.ptr; p++)
-		all = arena_printf(arena, "%.*s\n%.*s\n%.*s", STR_ARG(all),
-				   STR_ARG(results->items[p].passage.title),
-				   STR_ARG(results->items[p].passage.text));
-	if (!all.ptr)
-		return arena_fail(arena, err);
-	out->coverage = terms_coverage(&terms, all);
+	struct str all[2 * SOURCES_MAX];
+	for (size_t p = 0; p < used; p++) {
+		const struct store_passage *passage = &results->items[p].passage;
+		all[2 * p] = passage->title;
+		all[2 * p + 1] = utf8_prefix(passage->text, SECTION_BYTES_MAX);
+	}
+	out->coverage = terms_coverage(&terms, all, 2 * used);
 	for (size_t p = 0; p < used && !code; p++) {
 		code = pick_units(&terms, &picks[p], prose_budget[p], &code_taken, arena, err);
 		if (!code)

@@ -51,8 +51,8 @@ static void add_ranking(struct table *table, const struct fuse_ranking *ranking,
 		}
 		if (ranking->cosine && hit->score > page->cosine)
 			page->cosine = hit->score;
-		size_t span = hit->last_section - hit->first_section + 1;
-		if (span > options->max_span) {
+		size_t span = (size_t)hit->last_section - hit->first_section + 1;
+		if (hit->last_section < hit->first_section || span > options->max_span) {
 			find_section(table, hit->document_id, hit->first_section);
 			continue;
 		}

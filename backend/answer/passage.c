@@ -69,16 +69,19 @@ static size_t fence_length(struct str line)
 	return n >= 3 ? n : 0;
 }
 
-/* The code between a fence of `fence` backticks and the next line of as many. */
-static struct str take_code(struct str *rest, size_t fence)
+/* The code between a fence of `fence` backticks and the next line of as many; false without one. */
+static bool take_code(struct str *rest, size_t fence, struct str *code)
 {
 	const char *begin = rest->ptr;
-	struct str line;
-	while (str_cut(rest, '\n', &line))
-		if (fence_length(line) == fence && line.len == fence)
-			return (struct str){begin,
-					    line.ptr > begin ? (size_t)(line.ptr - begin - 1) : 0};
-	return (struct str){begin, 0};
+	struct str line, after = *rest;
+	while (str_cut(&after, '\n', &line)) {
+		if (fence_length(line) != fence || str_trim(line).len != fence)
+			continue;
+		*code = (struct str){begin, line.ptr > begin ? (size_t)(line.ptr - begin - 1) : 0};
+		*rest = after;
+		return true;
+	}
+	return false;
 }
 
 enum err_code passage_split(struct str text, struct str heading, struct arena *arena,
@@ -92,17 +95,24 @@ enum err_code passage_split(struct str text, struct str heading, struct arena *a
 	s.items = arena_array(arena, s.capacity, sizeof(*s.items));
 	if (!s.items)
 		return arena_fail(arena, err);
-	struct str rest = text, line;
+	struct str rest = text, line, code;
+	bool fences = true;
 	if (heading.len && str_starts(text, heading))
 		rest = str_slice(text, heading.len, text.len);
 	while (str_cut(&rest, '\n', &line)) {
 		size_t fence = fence_length(line);
 		s.paragraph++;
 		struct str trimmed = str_trim(line);
-		if (fence && rest.ptr) {
-			struct str language = str_trim(str_slice(line, fence, line.len));
-			add(&s, UNIT_CODE, take_code(&rest, fence), language);
-		} else if (str_starts(trimmed, STR("- "))) {
+		if (fence && fences && rest.ptr) {
+			/* Looked for once without success: never again, which keeps time linear. */
+			fences = take_code(&rest, fence, &code);
+			if (fences) {
+				struct str language = str_trim(str_slice(line, fence, line.len));
+				add(&s, UNIT_CODE, code, language);
+				continue;
+			}
+		}
+		if (str_starts(trimmed, STR("- "))) {
 			add(&s, UNIT_LIST_ITEM, str_slice(trimmed, 2, trimmed.len), STR(""));
 		} else {
 			add_sentences(&s, trimmed);

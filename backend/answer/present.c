@@ -10,20 +10,29 @@ static double milliseconds(int64_t us)
 	return (double)us / 1000.0;
 }
 
+/* Appends (taking over) and returns the list; NULL when either is: a shorter list would be wrong. */
+static json_t *append(json_t *list, json_t *item)
+{
+	if (json_array_append_new(list, item) == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
 json_t *present_results(struct str query, const struct retrieve_results *results)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < results->count; i++) {
+	for (size_t i = 0; i < results->count && list; i++) {
 		const struct retrieve_result *r = &results->items[i];
 		const struct store_passage *p = &r->passage;
-		json_array_append_new(
-			list,
-			json_pack("{s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rank",
-				  (json_int_t)r->rank, "score", r->score, "type",
-				  json_from_str(p->type), "title", json_from_str(p->title),
-				  "section", json_from_str(p->section_path), "url",
-				  json_from_str(r->url), "path", json_from_str(p->path), "repo",
-				  json_from_str(p->source), "text", json_from_str(p->text)));
+		list = append(list,
+			      json_pack("{s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rank",
+					(json_int_t)r->rank, "score", r->score, "type",
+					json_from_str(p->type), "title", json_from_str(p->title),
+					"section", json_from_str(p->section_path), "url",
+					json_from_str(r->url), "path", json_from_str(p->path),
+					"repo", json_from_str(p->source), "text",
+					json_from_str(p->text)));
 	}
 	return json_pack("{s:o, s:f, s:o}", "query", json_from_str(query), "took_ms",
 			 milliseconds(results->took_us), "results", list);
@@ -32,13 +41,13 @@ json_t *present_results(struct str query, const struct retrieve_results *results
 json_t *present_citations(const struct answer_citation *citations, size_t count)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, json_pack("{s:i, s:o, s:o, s:o, s:o}", "index",
-						      citations[i].index, "title",
-						      json_from_str(citations[i].title), "section",
-						      json_from_str(citations[i].section), "url",
-						      json_from_str(citations[i].url), "quote",
-						      json_from_str(citations[i].quote)));
+	for (size_t i = 0; i < count && list; i++)
+		list = append(list,
+			      json_pack("{s:i, s:o, s:o, s:o, s:o}", "index", citations[i].index,
+					"title", json_from_str(citations[i].title), "section",
+					json_from_str(citations[i].section), "url",
+					json_from_str(citations[i].url), "quote",
+					json_from_str(citations[i].quote)));
 	return list;
 }
 

@@ -1,4 +1,7 @@
-/* Results and answers as JSON and as short text: the keys that interface.md fixes, in one place. */
+/*
+ * Results and answers as JSON and as short text: the keys that interface.md fixes, in one place.
+ * The JSON functions return NULL when memory runs out.
+ */
 #ifndef DOCS_BOT_ANSWER_PRESENT_H
 #define DOCS_BOT_ANSWER_PRESENT_H
 

@@ -1,6 +1,7 @@
 #include "answer/retrieve.h"
 
 #include "answer/fuse.h"
+#include "answer/query.h"
 #include "base/utf8.h"
 #include "base/vec.h"
 
@@ -11,7 +12,7 @@ enum {
 
 /* Chosen by cross-validation on the question set, see docs/decisions/0002-retrieval.md. */
 static const struct fuse_options fuse_defaults = {
-	.k = 5, .page_weight = 1, .section_weight = 1, .max_span = 8};
+	.k = 5, .page_weight = 1, .section_weight = 0.5, .max_span = 8};
 
 static enum err_code check_query(struct str query, const struct retrieve_options *options,
 				 struct err *err)
@@ -69,7 +70,35 @@ static enum err_code embed_query(struct embedder *embedder, struct str query, st
 	return code;
 }
 
-static enum err_code fill_result(struct store *store, const struct fused *from, size_t rank,
+/* The paragraph hits that stand in this section, with their text. */
+static enum err_code fill_matches(struct store *store, const struct store_hits *paragraphs,
+				  struct arena *arena, struct retrieve_result *to, struct err *err)
+{
+	size_t count = 0;
+	const struct store_passage *passage = &to->passage;
+	for (size_t i = 0; i < paragraphs->count; i++)
+		count += paragraphs->items[i].document_id == passage->document_id &&
+			 paragraphs->items[i].first_section == passage->section;
+	to->match_count = 0;
+	to->matches = arena_array(arena, count, sizeof(*to->matches));
+	if (!to->matches)
+		return arena_fail(arena, err);
+	enum err_code code = ERR_OK;
+	for (size_t i = 0; i < paragraphs->count && !code; i++) {
+		const struct store_hit *hit = &paragraphs->items[i];
+		if (hit->document_id != passage->document_id ||
+		    hit->first_section != passage->section)
+			continue;
+		struct retrieve_match *match = &to->matches[to->match_count++];
+		match->cosine = hit->score;
+		code = store_chunk_text(store, hit->document_id, STORE_PARAGRAPH, hit->ordinal,
+					arena, &match->text, err);
+	}
+	return code;
+}
+
+static enum err_code fill_result(struct store *store, const struct fused *from,
+				 const struct store_hits *paragraphs, size_t rank,
 				 struct arena *arena, struct retrieve_result *to, struct err *err)
 {
 	enum err_code code =
@@ -83,7 +112,9 @@ static enum err_code fill_result(struct store *store, const struct fused *from, 
 			  ? arena_printf(arena, "%.*s#%.*s", STR_ARG(to->passage.url),
 					 STR_ARG(to->passage.anchor))
 			  : to->passage.url;
-	return to->url.ptr ? ERR_OK : arena_fail(arena, err);
+	if (!to->url.ptr)
+		return arena_fail(arena, err);
+	return fill_matches(store, paragraphs, arena, to, err);
 }
 
 enum err_code retrieve(struct store *store, struct embedder *embedder, const struct clock *clock,
@@ -91,21 +122,24 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 		       struct arena *arena, struct retrieve_results *out, struct err *err)
 {
 	int64_t started = clock_monotonic_us(clock);
-	struct store_hits windows, sections, text_sections, text_pages;
+	struct store_hits windows, sections, paragraphs, text_sections, text_pages;
 	struct fused_list fused = {0};
 	*out = (struct retrieve_results){0};
 	enum err_code code = check_query(query, options, err);
 	if (code)
 		return code;
+	query = query_subject(query, arena);
 	float *vector = arena_array(arena, embedder->dimension, sizeof(float));
 	out->items = arena_array(arena, options->top_k, sizeof(*out->items));
-	if (!vector || !out->items)
+	if (!query.ptr || !vector || !out->items)
 		return arena_fail(arena, err);
 	if ((code = embed_query(embedder, query, arena, vector, err)) ||
 	    (code = store_search_vector(store, STORE_WINDOW, vector, embedder->dimension, DEPTH,
 					arena, &windows, err)) ||
 	    (code = store_search_vector(store, STORE_SECTION, vector, embedder->dimension, DEPTH,
 					arena, &sections, err)) ||
+	    (code = store_search_vector(store, STORE_PARAGRAPH, vector, embedder->dimension, DEPTH,
+					arena, &paragraphs, err)) ||
 	    (code = store_search_text(store, STORE_TEXT_SECTIONS, query, DEPTH, arena,
 				      &text_sections, err)) ||
 	    (code = store_search_text(store, STORE_TEXT_PAGES, query, DEPTH, arena, &text_pages,
@@ -113,13 +147,15 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 		return code;
 	const struct fuse_ranking rankings[] = {{&windows, 1, true},
 						{&sections, 1, true},
+						{&paragraphs, 1, true},
 						{&text_sections, 1, false},
 						{&text_pages, 1, false}};
 	code = fuse_rankings(rankings, sizeof(rankings) / sizeof(rankings[0]), &fuse_defaults,
 			     arena, &fused, err);
 	for (size_t i = 0; i < fused.count && out->count < options->top_k && !code; i++) {
 		struct retrieve_result *slot = &out->items[out->count];
-		code = fill_result(store, &fused.items[i], out->count + 1, arena, slot, err);
+		code = fill_result(store, &fused.items[i], &paragraphs, out->count + 1, arena, slot,
+				   err);
 		if (code == ERR_NOTFOUND)
 			code = ERR_OK; /* replaced by an index run a moment ago */
 		else if (!code && str_trim(slot->passage.text).len > slot->passage.heading.len)

@@ -15,12 +15,20 @@ struct retrieve_options {
 	size_t top_k; /* 1 … RETRIEVE_MAX_TOP_K */
 };
 
+/* A paragraph chunk of a result's section that is near the query. */
+struct retrieve_match {
+	struct str text;
+	float cosine;
+};
+
 struct retrieve_result {
 	size_t rank;  /* from 1 */
 	double score; /* fused; comparable within one query only */
 	float cosine; /* best cosine of a chunk of this section or page with the query */
 	struct store_passage passage;
-	struct str url; /* with the heading's anchor */
+	struct str url;                 /* with the heading's anchor */
+	struct retrieve_match *matches; /* best first */
+	size_t match_count;
 };
 
 struct retrieve_results {

@@ -56,7 +56,9 @@ enum err_code answer_run(const struct answer_deps *deps, struct str question,
 	int64_t started = clock_monotonic_us(deps->clock);
 	*out = (struct answer_result){0};
 
-	enum err_code code = show_stage(sink, "retrieving", err);
+	enum err_code code = check_reader(deps, err);
+	if (!code)
+		code = show_stage(sink, "retrieving", err);
 	if (!code)
 		code = retrieve(deps->store, deps->embedder, deps->clock, question, &options, arena,
 				&out->retrieved, err);

@@ -132,19 +132,24 @@ void terms_weigh(struct terms *terms, const struct str *texts, size_t count)
 		terms->items[i].weight = log(1 + (double)(count + 1) / (double)(df[i] + 1));
 }
 
-double terms_score(const struct terms *terms, struct str text)
+static double weight_of(const struct terms *terms, uint64_t found)
 {
-	uint64_t found = present(terms, text);
 	double score = 0;
 	for (size_t i = 0; i < terms->count; i++)
 		score += found >> i & 1 ? terms->items[i].weight : 0;
 	return score;
 }
 
-double terms_coverage(const struct terms *terms, struct str text)
+double terms_score(const struct terms *terms, struct str text)
 {
-	double total = 0;
-	for (size_t i = 0; i < terms->count; i++)
-		total += terms->items[i].weight;
-	return total > 0 ? terms_score(terms, text) / total : 0;
+	return weight_of(terms, present(terms, text));
+}
+
+double terms_coverage(const struct terms *terms, const struct str *texts, size_t count)
+{
+	double total = weight_of(terms, UINT64_MAX);
+	uint64_t found = 0;
+	for (size_t i = 0; i < count; i++)
+		found |= present(terms, texts[i]);
+	return total > 0 ? weight_of(terms, found) / total : 0;
 }

@@ -30,7 +30,7 @@ void terms_weigh(struct terms *terms, const struct str *texts, size_t count);
 /* Sum of the weights of the terms that the text holds. Linear in the text times terms. */
 double terms_score(const struct terms *terms, struct str text);
 
-/* Share of the terms, by weight, that stand in the text: 0 … 1. */
-double terms_coverage(const struct terms *terms, struct str text);
+/* Share of the terms, by weight, that stand in one of the texts: 0 … 1. */
+double terms_coverage(const struct terms *terms, const struct str *texts, size_t count);
 
 #endif

@@ -141,7 +141,8 @@ int command_index(struct context *ctx)
 	size_t opened = 0;
 	const struct index_options options = {
 		.chunk = {(size_t)config_int(&ctx->config, SET_CHUNK_TOKENS),
-			  config_float(&ctx->config, SET_CHUNK_OVERLAP)},
+			  config_float(&ctx->config, SET_CHUNK_OVERLAP),
+			  (size_t)config_int(&ctx->config, SET_PARAGRAPH_TOKENS)},
 		.base_url = str_c(config_string(&ctx->config, SET_BASE_URL)),
 		.threads = backends_threads(ctx),
 		.max_file_bytes = (size_t)config_int(&ctx->config, SET_MAX_FILE_BYTES),

@@ -28,6 +28,8 @@
 	  "tokens per chunk")                                                                      \
 	X(SET_CHUNK_OVERLAP, "chunk_overlap", CONFIG_FLOAT, "0.5", NULL, 0, 0.9, NULL,             \
 	  "share of a chunk that the next one repeats")                                            \
+	X(SET_PARAGRAPH_TOKENS, "paragraph_tokens", CONFIG_INT, "96", NULL, 0, 512, NULL,          \
+	  "tokens per paragraph chunk; 0: none of these")                                          \
 	X(SET_MAX_FILE_BYTES, "max_file_bytes", CONFIG_INT, "10485760", NULL, 1, 1073741824, NULL, \
 	  "larger files are skipped")                                                              \
 	X(SET_MAX_FILES, "max_files", CONFIG_INT, "1000000", NULL, 1, 100000000, NULL,             \

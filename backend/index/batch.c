@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PENDING_PER_THREAD = 64, MAX_THREADS = 64 };
+enum { PENDING_PER_THREAD = 64, MAX_THREADS = 64, SAME_TEXT_REACH = 1024 };
 
 struct pending {
 	struct str text;
 	size_t tokens;
 	float *vector;
 	unsigned char hash[STORE_HASH_SIZE];
+	bool embedded;        /* the vector is there; read after the threads have ended */
+	const float *same_as; /* of an earlier chunk with the same text, to be copied; or NULL */
 };
 
 void batch_init(struct batch *batch, const struct index_deps *deps,
@@ -62,17 +64,23 @@ static enum err_code reserve_pending(struct batch *batch, size_t extra, struct e
 	return ERR_OK;
 }
 
+/* A short section is its own paragraph: one text for two chunks of a document. */
+static const float *find_same(const struct batch *batch, const unsigned char *hash)
+{
+	size_t least =
+		batch->pending_count > SAME_TEXT_REACH ? batch->pending_count - SAME_TEXT_REACH : 0;
+	for (size_t i = batch->pending_count; i-- > least;)
+		if (memcmp(batch->pending[i].hash, hash, STORE_HASH_SIZE) == 0)
+			return batch->pending[i].same_as ? batch->pending[i].same_as
+							 : batch->pending[i].vector;
+	return NULL;
+}
+
 enum err_code batch_add(struct batch *batch, struct prepared *document, struct err *err)
 {
 	size_t dimension = batch->deps->embedder->dimension;
 	struct prepared *slot = &batch->documents[batch->count++];
 	*slot = *document;
-	size_t total;
-	if (!size_mul(slot->chunks.count, dimension, &total))
-		return err_set(err, ERR_LIMIT, "too many chunks");
-	slot->vectors = arena_array(&slot->arena, total, sizeof(float));
-	if (!slot->vectors)
-		return arena_fail(&slot->arena, err);
 	enum err_code code = reserve_pending(batch, slot->chunks.count, err);
 	for (size_t i = 0; i < slot->chunks.count && !code; i++) {
 		struct pending item = {.text = slot->chunks.items[i].embed_text,
@@ -81,13 +89,13 @@ enum err_code batch_add(struct batch *batch, struct prepared *document, struct e
 		bool found = false;
 		if (!EVP_Digest(item.text.ptr, item.text.len, item.hash, NULL, EVP_sha256(), NULL))
 			return err_set(err, ERR_NOMEM, "out of memory while hashing");
-		if (batch->deps->store)
-			code = store_cache_get(batch->deps->store,
-					       str_c(batch->deps->embedder->sha256), item.hash,
-					       item.vector, dimension, &found, err);
-		if (found)
+		code = store_cache_get(batch->deps->store, str_c(batch->deps->embedder->sha256),
+				       item.hash, item.vector, dimension, &found, err);
+		if (!found && !code)
+			item.same_as = find_same(batch, item.hash);
+		if (found || item.same_as)
 			batch->reused++;
-		else if (!code)
+		if (!found && !code)
 			batch->pending[batch->pending_count++] = item;
 	}
 	return code;
@@ -117,8 +125,11 @@ static void *embed_thread(void *arg)
 			break;
 		struct err problem = {ERR_OK, ""};
 		struct pending *item = &batch->pending[i];
-		if (embed_texts(batch->deps->embedder, &item->text, 1, item->vector, &problem) ==
-		    ERR_OK)
+		if (item->same_as)
+			continue;
+		item->embedded = embed_texts(batch->deps->embedder, &item->text, 1, item->vector,
+					     &problem) == ERR_OK;
+		if (item->embedded)
 			continue;
 		pthread_mutex_lock(&job->lock);
 		if (!atomic_exchange(&job->failed, true))
@@ -157,13 +168,23 @@ static enum err_code embed_pending(struct batch *batch, struct err *err)
 		return err_set(err, ERR_CANCELLED, "stopped; the index is as it was before");
 	if (atomic_load(&job.failed))
 		return err_set(err, job.first.code, "%s", job.first.message);
-	batch->embedded += batch->pending_count;
+	size_t bytes = batch->deps->embedder->dimension * sizeof(float);
+	for (size_t i = 0; i < batch->pending_count; i++) {
+		const struct pending *item = &batch->pending[i];
+		if (item->same_as)
+			memcpy(item->vector, item->same_as, bytes);
+		batch->embedded += item->embedded;
+	}
 	return ERR_OK;
 }
 
-static enum err_code put_document(struct batch *batch, struct prepared *document, struct err *err)
+static const enum store_unit units[] = {[CHUNK_WINDOW] = STORE_WINDOW,
+					[CHUNK_SECTION] = STORE_SECTION,
+					[CHUNK_PARAGRAPH] = STORE_PARAGRAPH};
+
+static enum err_code put_document(struct batch *batch, const struct prepared *document,
+				  struct arena *arena, struct err *err)
 {
-	struct arena *arena = &document->arena;
 	size_t dimension = batch->deps->embedder->dimension;
 	const struct document *tree = &document->document;
 	struct store_section *sections = arena_array(arena, tree->section_count, sizeof(*sections));
@@ -182,8 +203,7 @@ static enum err_code put_document(struct batch *batch, struct prepared *document
 	}
 	for (size_t i = 0; i < document->chunks.count; i++) {
 		const struct chunk *from = &document->chunks.items[i];
-		chunks[i] = (struct store_chunk){.unit = from->kind == CHUNK_WINDOW ? STORE_WINDOW
-										    : STORE_SECTION,
+		chunks[i] = (struct store_chunk){.unit = units[from->kind],
 						 .ordinal = (uint32_t)from->ordinal,
 						 .first_section = (uint32_t)from->first_section,
 						 .last_section = (uint32_t)from->last_section,
@@ -206,13 +226,25 @@ static enum err_code put_document(struct batch *batch, struct prepared *document
 
 enum err_code batch_flush(struct batch *batch, struct err *err)
 {
+	/* The documents' own arenas are bounded to turn hostile pages away; these have passed. */
+	struct arena scratch;
 	enum err_code code = embed_pending(batch, err);
-	for (size_t i = 0; i < batch->pending_count && !code; i++)
-		code = store_cache_put(batch->deps->store, str_c(batch->deps->embedder->sha256),
-				       batch->pending[i].hash, batch->pending[i].vector,
-				       batch->deps->embedder->dimension, err);
-	for (size_t i = 0; i < batch->count && !code; i++)
-		code = put_document(batch, &batch->documents[i], err);
+	/* A run that stops keeps what it has embedded: the cache outlives the rollback. */
+	for (size_t i = 0; i < batch->pending_count; i++) {
+		const struct pending *item = &batch->pending[i];
+		if (!item->embedded)
+			continue;
+		enum err_code kept = store_cache_put(
+			batch->deps->store, str_c(batch->deps->embedder->sha256), item->hash,
+			item->vector, batch->deps->embedder->dimension, code ? NULL : err);
+		code = code ? code : kept;
+	}
+	arena_init(&scratch, batch->deps->alloc, SIZE_MAX);
+	for (size_t i = 0; i < batch->count && !code; i++) {
+		arena_reset(&scratch);
+		code = put_document(batch, &batch->documents[i], &scratch, err);
+	}
+	arena_release(&scratch);
 	drop_documents(batch);
 	return code;
 }

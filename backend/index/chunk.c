@@ -20,6 +20,7 @@ struct chunker {
 	struct embedder *embedder;
 	struct arena *arena;
 	struct arena scratch; /* token lists that are only counted */
+	enum chunk_kind kind; /* of the chunks that add_section() makes */
 	size_t limit;         /* tokens per chunk, special ones included */
 	size_t room;          /* the same without the special ones */
 	struct str page;
@@ -310,7 +311,7 @@ static struct str join_units(const struct unit *units, size_t count, struct aren
 static enum err_code add_section_chunk(struct chunker *c, size_t section, struct str header,
 				       struct str text, size_t *ordinal, bool *fits)
 {
-	struct chunk chunk = {.kind = CHUNK_SECTION,
+	struct chunk chunk = {.kind = c->kind,
 			      .ordinal = *ordinal,
 			      .text = text,
 			      .embed_text = text,
@@ -379,10 +380,10 @@ static enum err_code split_section(struct chunker *c, size_t index, struct str h
 	if (section->heading.len)
 		code = split_block(c, section->heading, room, &units);
 	for (size_t i = 0; i < section->block_count && code == ERR_OK; i++) {
-		struct str text = section->blocks[i].text;
+		/* one block, written as it is in the whole section's text */
+		struct section alone = {.blocks = &section->blocks[i], .block_count = 1};
+		struct str text = section_text(&alone, c->arena);
 
-		if (section->blocks[i].kind == BLOCK_LIST_ITEM)
-			text = arena_printf(c->arena, "- %.*s", STR_ARG(text));
 		code = text.ptr ? split_block(c, text, room, &units) : arena_fail(c->arena, c->err);
 	}
 	if (code == ERR_OK)
@@ -436,6 +437,21 @@ static enum err_code add_section(struct chunker *c, size_t index, size_t *ordina
 	return code;
 }
 
+/* One chunk per section, or several where it is longer than `limit` tokens. */
+static enum err_code add_sections(struct chunker *c, enum chunk_kind kind, size_t limit)
+{
+	size_t ordinal = 0;
+	enum err_code code = ERR_OK;
+
+	c->kind = kind;
+	c->limit = limit;
+	c->room = limit - c->embedder->special_tokens;
+	for (size_t i = 0; i < c->document->section_count && code == ERR_OK; i++)
+		if (c->document->sections[i].block_count)
+			code = add_section(c, i, &ordinal);
+	return code;
+}
+
 static enum err_code check_options(const struct chunk_options *options,
 				   const struct embedder *embedder, struct err *err)
 {
@@ -449,6 +465,15 @@ static enum err_code check_options(const struct chunk_options *options,
 			       "chunks of %zu tokens are more than the model %s takes: use at most "
 			       "%zu",
 			       options->tokens, embedder->model, embedder->max_tokens);
+	if (options->paragraph_tokens &&
+	    (options->paragraph_tokens < embedder->special_tokens + MIN_TOKENS ||
+	     options->paragraph_tokens > options->tokens))
+		return err_set(
+			err, ERR_INVALID,
+			"paragraph chunks of %zu tokens are out of range: use 0 for none, or "
+			"%zu to %zu",
+			options->paragraph_tokens, embedder->special_tokens + MIN_TOKENS,
+			options->tokens);
 	/* written so that NaN is refused too */
 	if (!(options->overlap >= 0 && options->overlap < 1))
 		return err_set(
@@ -467,7 +492,6 @@ enum err_code chunk_document(const struct document *document, const struct chunk
 			    .arena = arena,
 			    .limit = options->tokens,
 			    .err = err};
-	size_t ordinal = 0;
 	enum err_code code;
 
 	*out = (struct chunk_list){NULL, 0};
@@ -484,9 +508,10 @@ enum err_code chunk_document(const struct document *document, const struct chunk
 		goto out;
 	}
 	code = add_windows(&c, options->overlap);
-	for (size_t i = 0; i < document->section_count && code == ERR_OK; i++)
-		if (document->sections[i].block_count)
-			code = add_section(&c, i, &ordinal);
+	if (code == ERR_OK)
+		code = add_sections(&c, CHUNK_SECTION, options->tokens);
+	if (code == ERR_OK && options->paragraph_tokens)
+		code = add_sections(&c, CHUNK_PARAGRAPH, options->paragraph_tokens);
 	if (code != ERR_OK)
 		goto out;
 	out->items = arena_array(arena, c.count, sizeof(*out->items));

@@ -1,6 +1,7 @@
 /*
- * Cuts a document into the two granularities that retrieval joins: windows of a fixed number of
- * tokens over the whole page (KEP-867: 512 tokens, 50 % overlap), and heading sections.
+ * Cuts a document into the granularities that retrieval joins: windows of a fixed number of tokens
+ * over the whole page (KEP-867: 512 tokens, 50 % overlap), heading sections, and paragraphs: pieces
+ * of sections small enough that one sentence or list item can carry their vector.
  */
 #ifndef DOCS_BOT_INDEX_CHUNK_H
 #define DOCS_BOT_INDEX_CHUNK_H
@@ -13,9 +14,10 @@
 struct chunk_options {
 	size_t tokens;  /* per chunk, the model's special tokens included; ≥ 16 */
 	double overlap; /* share of a window that the next one repeats, 0 ≤ overlap < 1 */
+	size_t paragraph_tokens; /* per paragraph chunk, ≤ tokens; 0: none of these */
 };
 
-enum chunk_kind { CHUNK_WINDOW, CHUNK_SECTION };
+enum chunk_kind { CHUNK_WINDOW, CHUNK_SECTION, CHUNK_PARAGRAPH };
 
 struct chunk {
 	enum chunk_kind kind;
@@ -37,7 +39,8 @@ struct chunk_list {
 struct str chunk_page_text(const struct document *document, struct arena *arena);
 
 /*
- * Windows first, then sections, in reading order; empty sections give none. No chunk splits a
+ * Windows first, then sections, then paragraphs, each in reading order; empty sections give none.
+ * A section that is short enough is its own only paragraph. No chunk splits a
  * code point or a token. All memory from the arena. Errors: ERR_INVALID for options out of range or beyond the
  * model's limit (says which limit), else those of embed_tokenize. Thread-safe.
  */

@@ -8,7 +8,7 @@
 #include "index/url.h"
 
 /* Grows whenever parsing or chunking changes what is stored for the same bytes. */
-#define PREPARE_VERSION "1"
+#define PREPARE_VERSION "2"
 
 enum {
 	BINARY_PROBE = 8192,
@@ -26,9 +26,9 @@ static enum err_code hash_content(const struct index_deps *deps,
 	struct buf key;
 	sha256_hex(bytes.ptr, bytes.len, content);
 	buf_init(&key, deps->alloc, 1 << 16);
-	buf_printf(&key, PREPARE_VERSION "\n%s\n%zu\n%.6f\n%.*s\n%s", deps->embedder->sha256,
-		   options->chunk.tokens, options->chunk.overlap, STR_ARG(options->base_url),
-		   content);
+	buf_printf(&key, PREPARE_VERSION "\n%s\n%zu\n%.6f\n%zu\n%.*s\n%s", deps->embedder->sha256,
+		   options->chunk.tokens, options->chunk.overlap, options->chunk.paragraph_tokens,
+		   STR_ARG(options->base_url), content);
 	enum err_code code = buf_ok(&key, "the settings", err);
 	if (!code)
 		sha256_hex(key.ptr, key.len, settings);
@@ -101,6 +101,12 @@ static enum err_code parse_and_chunk(const struct index_deps *deps,
 	if (!code)
 		code = chunk_document(&out->document, &options->chunk, deps->embedder, arena,
 				      &out->chunks, err);
+	/* Here and not in the batch, so that a page of countless chunks is skipped, not fatal. */
+	size_t total = 0;
+	if (!code && !size_mul(out->chunks.count, deps->embedder->dimension, &total))
+		return err_set(err, ERR_LIMIT, "too many chunks");
+	if (!code && !(out->vectors = arena_array(arena, total, sizeof(float))))
+		code = arena_fail(arena, err);
 	return code;
 }
 
@@ -132,7 +138,7 @@ enum err_code prepare_document(const struct index_deps *deps, const struct index
 	if (code || reason->len)
 		goto out;
 	code = hash_content(deps, options, buf_str(&bytes), out->content_hash, err);
-	if (!code && deps->store)
+	if (!code && !options->dry_run)
 		code = store_unchanged(deps->store, str_c(source->name), item->path,
 				       str_c(out->content_hash), chunks, &same, err);
 	if (code)

@@ -10,7 +10,7 @@ struct prepared {
 	struct chunk_list chunks;
 	struct str path, url;
 	char content_hash[65];
-	float *vectors; /* [chunks.count][dimension], filled by the batch */
+	float *vectors; /* [chunks.count][dimension], room to be filled by the batch */
 };
 
 enum prepare_outcome { PREPARE_READY, PREPARE_UNCHANGED, PREPARE_SKIPPED };

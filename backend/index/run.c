@@ -80,6 +80,7 @@ static enum err_code index_source(struct run *run, struct source *source,
 				  struct err *err)
 {
 	enum err_code code = ERR_OK;
+	size_t skipped_before = run->report->skip_count;
 	struct batch *batch = alloc_get(run->deps->alloc, sizeof(*batch));
 	if (!batch)
 		return err_set(err, ERR_NOMEM, "out of memory");
@@ -106,10 +107,25 @@ static enum err_code index_source(struct run *run, struct source *source,
 	alloc_free(run->deps->alloc, batch);
 	if (!code && repo->documents == 0)
 		code = err_set(err, ERR_NOTFOUND,
-			       "no documents in %s: expected .md, .markdown, .mdx or .txt files "
-			       "(see --include)",
-			       source->name);
+			       "no documents in %s (%zu files skipped): expected .md, .markdown, "
+			       ".mdx or .txt files in UTF-8 (see --include)",
+			       source->name, run->report->skip_count - skipped_before);
 	return code;
+}
+
+/* A source's name is its identity in the store: two of one name would delete each other's pages. */
+static enum err_code check_sources(struct source *const *sources, size_t count, struct err *err)
+{
+	if (count == 0)
+		return err_set(err, ERR_INVALID, "nothing to index: name at least one source");
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (str_eq(str_c(sources[i]->name), str_c(sources[j]->name)))
+				return err_set(err, ERR_INVALID,
+					       "two sources are named '%s': index them one by one "
+					       "with --source NAME",
+					       sources[i]->name);
+	return ERR_OK;
 }
 
 static enum err_code list_all(struct run *run, struct source *const *sources, size_t count,
@@ -137,7 +153,9 @@ enum err_code index_run(const struct index_deps *deps, const struct index_option
 	if (!report->repos || !lists)
 		return arena_fail(arena, err);
 
-	enum err_code code = list_all(&run, sources, source_count, lists, err);
+	enum err_code code = check_sources(sources, source_count, err);
+	if (!code)
+		code = list_all(&run, sources, source_count, lists, err);
 	if (!code && !options->dry_run)
 		code = store_begin(deps->store, &identity, options->rebuild, err);
 	if (code)

@@ -58,7 +58,8 @@ struct index_report {
  * Indexes all sources in one transaction of the store: readers see the old index or the new one.
  * Unchanged documents are neither parsed nor embedded, documents that are gone are deleted. A
  * source without a single document is an error and leaves the index as it was. On any error the
- * transaction is rolled back; embeddings made so far stay in the cache. The report lives in the
+ * transaction is rolled back; embeddings made so far stay in the cache. No source, and two of one
+ * name, are ERR_INVALID. The report lives in the
  * arena.
  */
 enum err_code index_run(const struct index_deps *deps, const struct index_options *options,

@@ -31,7 +31,7 @@ static enum err_code check_section(const struct store_section *section, struct s
 static enum err_code check_chunk(const struct store_document *document,
 				 const struct store_chunk *chunk, struct err *err)
 {
-	if (chunk->unit != STORE_WINDOW && chunk->unit != STORE_SECTION)
+	if (chunk->unit >= STORE_UNIT_COUNT)
 		return err_set(err, ERR_INVALID, "%.*s: chunk %u is of unknown kind %d",
 			       STR_ARG(document->path), chunk->ordinal, (int)chunk->unit);
 	if (chunk->first_section > chunk->last_section ||
@@ -96,7 +96,7 @@ enum err_code store_search_vector(struct store *s, enum store_unit unit, const f
 				  struct store_hits *out, struct err *err)
 {
 	*out = (struct store_hits){0};
-	if (unit != STORE_WINDOW && unit != STORE_SECTION)
+	if (unit >= STORE_UNIT_COUNT)
 		return err_set(err, ERR_INVALID, "unknown kind of chunk %d", (int)unit);
 	return s->ops->search_vector(s, unit, query, dimension, k, arena, out, err);
 }
@@ -119,6 +119,19 @@ enum err_code store_passage(struct store *s, int64_t document_id, uint32_t secti
 			    struct arena *arena, struct store_passage *out, struct err *err)
 {
 	return s->ops->passage(s, document_id, section, arena, out, err);
+}
+
+enum err_code store_chunk_text(struct store *s, int64_t document_id, enum store_unit unit,
+			       uint32_t ordinal, struct arena *arena, struct str *out,
+			       struct err *err)
+{
+	return s->ops->chunk_text(s, document_id, unit, ordinal, arena, out, err);
+}
+
+enum err_code store_find_document(struct store *s, struct str path, int64_t *document_id,
+				  uint32_t *section_count, struct err *err)
+{
+	return s->ops->find_document(s, path, document_id, section_count, err);
 }
 
 enum err_code store_begin(struct store *s, const struct store_identity *identity, bool rebuild,

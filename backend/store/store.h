@@ -20,7 +20,8 @@
 
 #define STORE_HASH_SIZE 32
 
-enum store_unit { STORE_WINDOW, STORE_SECTION }; /* chunk kinds, see index/chunk.h */
+/* Chunk kinds, see index/chunk.h. */
+enum store_unit { STORE_WINDOW, STORE_SECTION, STORE_PARAGRAPH, STORE_UNIT_COUNT };
 
 struct store_section {
 	struct str heading, anchor, path, text; /* text: section_text(), whole and unsplit */
@@ -63,6 +64,7 @@ struct store_stats {
 struct store_hit {
 	int64_t document_id;
 	uint32_t first_section, last_section; /* section ordinals; a page hit covers all */
+	uint32_t ordinal;                     /* of the chunk within its kind; 0 for text hits */
 	float score;                          /* cosine for vectors, BM25 (positive) for text */
 };
 
@@ -112,6 +114,11 @@ struct store_ops {
 				     struct err *err);
 	enum err_code (*passage)(struct store *s, int64_t document_id, uint32_t section,
 				 struct arena *arena, struct store_passage *out, struct err *err);
+	enum err_code (*chunk_text)(struct store *s, int64_t document_id, enum store_unit unit,
+				    uint32_t ordinal, struct arena *arena, struct str *out,
+				    struct err *err);
+	enum err_code (*find_document)(struct store *s, struct str path, int64_t *document_id,
+				       uint32_t *section_count, struct err *err);
 	void (*close)(struct store *s);
 };
 
@@ -145,6 +152,15 @@ enum err_code store_search_text(struct store *s, enum store_text_scope scope, st
 enum err_code store_passage(struct store *s, int64_t document_id, uint32_t section,
 			    struct arena *arena, struct store_passage *out,
 			    struct err *err) WARN_UNUSED;
+
+/* The text of one chunk that a vector hit names. ERR_NOTFOUND when the index has changed since. */
+enum err_code store_chunk_text(struct store *s, int64_t document_id, enum store_unit unit,
+			       uint32_t ordinal, struct arena *arena, struct str *out,
+			       struct err *err) WARN_UNUSED;
+
+/* A document by its path (of several sources the first by name); ERR_NOTFOUND when there is none. */
+enum err_code store_find_document(struct store *s, struct str path, int64_t *document_id,
+				  uint32_t *section_count, struct err *err) WARN_UNUSED;
 
 /* --- one indexing run: one transaction --- */
 

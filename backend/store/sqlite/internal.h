@@ -35,6 +35,8 @@ enum store_index_stmt {
 	INDEX_SEARCH_SECTIONS,
 	INDEX_SEARCH_PAGES,
 	INDEX_PASSAGE,
+	INDEX_CHUNK_TEXT,
+	INDEX_DOCUMENT_BY_PATH,
 	INDEX_STMT_COUNT
 };
 
@@ -174,6 +176,11 @@ enum err_code store_sqlite_search_text(struct store *base, enum store_text_scope
 				       struct store_hits *out, struct err *err);
 enum err_code store_sqlite_passage(struct store *base, int64_t document_id, uint32_t section,
 				   struct arena *arena, struct store_passage *out, struct err *err);
+enum err_code store_sqlite_chunk_text(struct store *base, int64_t document_id, enum store_unit unit,
+				      uint32_t ordinal, struct arena *arena, struct str *out,
+				      struct err *err);
+enum err_code store_sqlite_find_document(struct store *base, struct str path, int64_t *document_id,
+					 uint32_t *section_count, struct err *err);
 
 /* --- text.c: pure functions --- */
 

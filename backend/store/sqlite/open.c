@@ -13,7 +13,8 @@
  */
 #define COMMON_PRAGMAS                                                                             \
 	"PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"       \
-	"PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864;"
+	"PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864;"                       \
+	"PRAGMA cache_size = -32768;"
 
 /* Readers meet a lock for moments only, and a second run should be told soon. */
 #define INDEX_BUSY_MS 250
@@ -94,6 +95,8 @@ static const struct store_ops sqlite_ops = {
 	.search_vector = store_sqlite_search_vector,
 	.search_text = store_sqlite_search_text,
 	.passage = store_sqlite_passage,
+	.chunk_text = store_sqlite_chunk_text,
+	.find_document = store_sqlite_find_document,
 	.close = store_sqlite_close,
 };
 

@@ -190,3 +190,59 @@ enum err_code store_sqlite_passage(struct store *base, int64_t document_id, uint
 	store_db_done(stmt);
 	return code;
 }
+
+enum err_code store_sqlite_chunk_text(struct store *base, int64_t document_id, enum store_unit unit,
+				      uint32_t ordinal, struct arena *arena, struct str *out,
+				      struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	sqlite3_stmt *stmt;
+	int rc;
+	enum err_code code = store_db_stmt(&s->index, INDEX_CHUNK_TEXT, &stmt, err);
+
+	*out = STR("");
+	if (code)
+		return code;
+	(void)sqlite3_bind_int64(stmt, 1, document_id);
+	(void)sqlite3_bind_int(stmt, 2, (int)unit);
+	(void)sqlite3_bind_int64(stmt, 3, ordinal);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		*out = arena_str(arena, store_db_column_str(stmt, 0));
+		code = out->ptr ? ERR_OK : arena_fail(arena, err);
+	} else if (rc == SQLITE_DONE) {
+		code = err_set(err, ERR_NOTFOUND,
+			       "chunk %u of document %lld is no longer in %s: the index has "
+			       "changed since the search",
+			       ordinal, (long long)document_id, s->index.path);
+	} else {
+		code = store_db_fail(&s->index, rc, "reading a chunk", err);
+	}
+	store_db_done(stmt);
+	return code;
+}
+
+enum err_code store_sqlite_find_document(struct store *base, struct str path, int64_t *document_id,
+					 uint32_t *section_count, struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	sqlite3_stmt *stmt;
+	int rc;
+	enum err_code code = store_db_stmt(&s->index, INDEX_DOCUMENT_BY_PATH, &stmt, err);
+
+	if (code)
+		return code;
+	store_db_bind_str(stmt, 1, path);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		*document_id = sqlite3_column_int64(stmt, 0);
+		*section_count = (uint32_t)sqlite3_column_int64(stmt, 1);
+	} else if (rc == SQLITE_DONE) {
+		code = err_set(err, ERR_NOTFOUND, "there is no page %.*s in the index",
+			       (int)(path.len < 200 ? path.len : 200), path.ptr);
+	} else {
+		code = store_db_fail(&s->index, rc, "looking for a page", err);
+	}
+	store_db_done(stmt);
+	return code;
+}

@@ -11,12 +11,11 @@
 
 #include "store/sqlite/internal.h"
 
-#define UNIT_COUNT 2
-#define ROW_ALIGN  64 /* bytes: a cache line, and one AVX-512 register */
+#define ROW_ALIGN 64 /* bytes: a cache line, and one AVX-512 register */
 
 struct row {
 	int64_t document_id;
-	uint32_t first_section, last_section;
+	uint32_t first_section, last_section, ordinal;
 };
 
 struct unit {
@@ -32,7 +31,7 @@ struct matrix {
 	int64_t instance;
 	uint64_t generation;
 	size_t dimension, stride;
-	struct unit units[UNIT_COUNT];
+	struct unit units[STORE_UNIT_COUNT];
 };
 
 struct store_vectors {
@@ -67,7 +66,7 @@ static void matrix_free(struct matrix *matrix, const struct alloc *alloc)
 {
 	if (!matrix)
 		return;
-	for (size_t i = 0; i < UNIT_COUNT; i++) {
+	for (size_t i = 0; i < STORE_UNIT_COUNT; i++) {
 		alloc_free(alloc, matrix->units[i].rows);
 		alloc_free(alloc, matrix->units[i].block);
 	}
@@ -196,6 +195,7 @@ static enum err_code load_unit(struct store_sqlite *s, struct matrix *matrix, in
 			.document_id = sqlite3_column_int64(stmt, 0),
 			.first_section = (uint32_t)sqlite3_column_int64(stmt, 1),
 			.last_section = (uint32_t)sqlite3_column_int64(stmt, 2),
+			.ordinal = (uint32_t)sqlite3_column_int64(stmt, 4),
 		};
 	}
 	if (!code && rc != SQLITE_DONE && rc != SQLITE_ROW)
@@ -228,7 +228,7 @@ static enum err_code matrix_load(struct store_sqlite *s, struct matrix **out, st
 		matrix->stride = state.dimension / per_line * per_line +
 				 (state.dimension % per_line ? per_line : 0);
 	}
-	for (int i = 0; !code && i < UNIT_COUNT; i++)
+	for (int i = 0; !code && i < STORE_UNIT_COUNT; i++)
 		code = load_unit(s, matrix, i, err);
 	if (!sqlite3_get_autocommit(s->index.handle))
 		(void)sqlite3_exec(s->index.handle, "COMMIT", NULL, NULL, NULL);
@@ -356,8 +356,11 @@ static enum err_code search_matrix(struct store_sqlite *s, const struct matrix *
 	for (size_t i = 0; i < count; i++) {
 		const struct row *row = &unit->rows[heap[i].row];
 
-		items[i] = (struct store_hit){row->document_id, row->first_section,
-					      row->last_section, heap[i].score};
+		items[i] = (struct store_hit){.document_id = row->document_id,
+					      .first_section = row->first_section,
+					      .last_section = row->last_section,
+					      .ordinal = row->ordinal,
+					      .score = heap[i].score};
 	}
 	out->items = items;
 	out->count = count;
