@@ -8,7 +8,7 @@ ifneq ($(origin MODEL),command line)
 unexport MODEL
 endif
 
-.PHONY: help run test build bench eval lint fuzz asan install clean
+.PHONY: help run test build eval lint fuzz asan install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,9 +22,6 @@ test: ## every test that needs no cluster (ARGS="--only NAME" for one step)
 build: ## build/release/docs-bot
 	@scripts/setup run
 	@scripts/build release
-
-bench: ## figures of this machine
-	@scripts/bench
 
 eval: ## run the question set and write its figures into the README
 	@scripts/eval

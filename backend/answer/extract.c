@@ -1,5 +1,6 @@
 #include "answer/extract.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "answer/terms.h"
@@ -14,7 +15,7 @@ enum {
 };
 
 /* Bytes of prose quoted from the best section, the second and the third. */
-static const size_t prose_budget[SOURCES_MAX] = {900, 500, 350};
+static const size_t prose_budget[SOURCES_MAX] = {1200, 650, 450};
 
 struct candidate {
 	size_t unit; /* index, which is reading order */
@@ -70,35 +71,54 @@ static struct str code_excerpt(const struct terms *terms, struct str code)
 	return best;
 }
 
-/*
- * A unit's worth: the question's terms in it, a little for opening the section (definitions stand
- * there), and for standing beside a good one, for a sentence and the list or code it introduces
- * belong together.
- */
-static void score_units(const struct terms *terms, const struct unit_list *units,
-			struct candidate *candidates)
+/* How near the paragraph that holds the text is to the question, 0 when it is not near at all. */
+static double nearness(const struct retrieve_result *source, struct str text)
 {
+	for (size_t i = 0; i < source->match_count; i++)
+		if (str_find(source->matches[i].text, text, 0) != STR_NPOS)
+			return source->matches[i].cosine;
+	return 0;
+}
+
+/*
+ * A unit's worth: the question's terms in it, the nearness of its paragraph, a little for opening
+ * the section (definitions stand there), and for standing beside a good one, for a sentence and the
+ * list or code it introduces belong together. Over the root of its length, so that one long item
+ * does not take the place of three to the point. The weights were tried by hand on the question
+ * set's answers, see docs/decisions/0003-extractive-answers.md.
+ */
+static void score_units(const struct terms *terms, const struct retrieve_result *source,
+			const struct unit_list *units, struct candidate *candidates)
+{
+	const double opening = 0.5, near = 4, introduced = 0.6, beside = 0.15;
+	const double code_length = 100, least_length = 40;
+	double before = 0;
 	for (size_t i = 0; i < units->count; i++) {
-		double own = terms_score(terms, units->items[i].text);
-		candidates[i] = (struct candidate){i, own + (i == 0 ? 0.5 : 0)};
-	}
-	for (size_t i = 1; i < units->count; i++) {
-		struct str before = units->items[i - 1].text;
-		bool introduced = before.len && before.ptr[before.len - 1] == ':';
-		double neighbour = terms_score(terms, before);
-		candidates[i].score += introduced ? 0.6 * neighbour : 0.15 * neighbour;
+		const struct unit *unit = &units->items[i];
+		double own = terms_score(terms, unit->text);
+		double score = own + (i == 0 ? opening : 0) + near * nearness(source, unit->text);
+		if (i > 0) {
+			struct str previous = units->items[i - 1].text;
+			bool colon = previous.len && previous.ptr[previous.len - 1] == ':';
+			score += (colon ? introduced : beside) * before;
+		}
+		double length = unit->kind == UNIT_CODE ? code_length
+							: (double)unit->text.len + least_length;
+		candidates[i] = (struct candidate){i, score / sqrt(length)};
+		before = own;
 	}
 }
 
-static enum err_code pick_units(const struct terms *terms, struct passage_pick *pick, size_t budget,
-				bool *code_taken, struct arena *arena, struct err *err)
+static enum err_code pick_units(const struct terms *terms, const struct retrieve_result *source,
+				struct passage_pick *pick, size_t budget, bool *code_taken,
+				struct arena *arena, struct err *err)
 {
 	struct unit_list *units = &pick->units;
 	struct candidate *order = arena_array(arena, units->count, sizeof(*order));
 	pick->chosen = arena_array(arena, units->count, sizeof(*pick->chosen));
 	if (!order || !pick->chosen)
 		return arena_fail(arena, err);
-	score_units(terms, units, order);
+	score_units(terms, source, units, order);
 	qsort(order, units->count, sizeof(*order), by_score);
 	for (size_t i = 0; i < units->count; i++) {
 		struct unit *unit = &units->items[order[i].unit];
@@ -176,7 +196,8 @@ enum err_code extract_quotes(struct str question, const struct retrieve_results 
 	}
 	out->coverage = terms_coverage(&terms, all, 2 * used);
 	for (size_t p = 0; p < used && !code; p++) {
-		code = pick_units(&terms, &picks[p], prose_budget[p], &code_taken, arena, err);
+		code = pick_units(&terms, &results->items[p], &picks[p], prose_budget[p],
+				  &code_taken, arena, err);
 		if (!code)
 			collect(out, &picks[p], &results->items[p]);
 	}

@@ -6,7 +6,8 @@
 #include "base/vec.h"
 
 enum {
-	DEPTH = 50,         /* hits taken from each ranking */
+	DEPTH = 50,        /* hits taken from each ranking */
+	MATCH_DEPTH = 400, /* paragraphs whose nearness is known to whoever quotes from a section */
 	QUERY_PARTS_MAX = 4 /* of an over-long query that are embedded */
 };
 
@@ -138,16 +139,19 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 					arena, &windows, err)) ||
 	    (code = store_search_vector(store, STORE_SECTION, vector, embedder->dimension, DEPTH,
 					arena, &sections, err)) ||
-	    (code = store_search_vector(store, STORE_PARAGRAPH, vector, embedder->dimension, DEPTH,
-					arena, &paragraphs, err)) ||
+	    (code = store_search_vector(store, STORE_PARAGRAPH, vector, embedder->dimension,
+					MATCH_DEPTH, arena, &paragraphs, err)) ||
 	    (code = store_search_text(store, STORE_TEXT_SECTIONS, query, DEPTH, arena,
 				      &text_sections, err)) ||
 	    (code = store_search_text(store, STORE_TEXT_PAGES, query, DEPTH, arena, &text_pages,
 				      err)))
 		return code;
+	struct store_hits nearest = paragraphs;
+	if (nearest.count > DEPTH)
+		nearest.count = DEPTH;
 	const struct fuse_ranking rankings[] = {{&windows, 1, true},
 						{&sections, 1, true},
-						{&paragraphs, 1, true},
+						{&nearest, 1, true},
 						{&text_sections, 1, false},
 						{&text_pages, 1, false}};
 	code = fuse_rankings(rankings, sizeof(rankings) / sizeof(rankings[0]), &fuse_defaults,

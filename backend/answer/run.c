@@ -5,11 +5,10 @@
 enum { RETRIEVE_TOP_K = 8, NEAREST_PAGES = 3 };
 
 /*
- * Below both bounds what was found is not about the question. Chosen on the question set, see
- * docs/decisions/0003-abstention.md.
+ * A best cosine below this says that nothing found is about the question: of the 74 answerable
+ * questions 3 are below with MiniLM, see docs/decisions/0003-extractive-answers.md.
  */
-static const float min_cosine = 0.40f;
-static const double min_coverage = 0.35;
+static const float min_cosine = 0.42f;
 
 const char *answer_route_name(enum answer_route route)
 {
@@ -43,8 +42,7 @@ static float best_cosine(const struct retrieve_results *results)
 
 static bool sufficient(const struct retrieve_results *results, const struct extract *extract)
 {
-	return extract->count > 0 && best_cosine(results) >= min_cosine &&
-	       extract->coverage >= min_coverage;
+	return extract->count > 0 && best_cosine(results) >= min_cosine;
 }
 
 enum err_code answer_run(const struct answer_deps *deps, struct str question,

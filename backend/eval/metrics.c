@@ -51,6 +51,7 @@ double metric_percentile(double *values, size_t count, double p)
 	if (count == 0)
 		return 0;
 	qsort(values, count, sizeof(*values), ascending);
-	size_t rank = (size_t)ceil(p / 100 * (double)count);
+	/* Multiplied first: p / 100 is seldom exact, and would push whole ranks up by one. */
+	size_t rank = (size_t)ceil(p * (double)count / 100);
 	return values[rank ? rank - 1 : 0];
 }

@@ -38,7 +38,7 @@ static enum err_code measure_retrieval(const struct question *q,
 				    STR_ARG(results->items[i].passage.text));
 	outcome->first_page = arena_str(keep, count ? pages[0] : STR(""));
 	if (!text.ptr || !outcome->first_page.ptr)
-		return arena_fail(arena, err);
+		return arena_fail(text.ptr ? keep : arena, err);
 	outcome->rank = metric_first_rank(pages, count, q->gold_pages, q->gold_count);
 	outcome->fact_recall5 = metric_fact_recall(text, q->facts, q->fact_count);
 	sum->n++;

@@ -14,17 +14,21 @@ static bool parse_kind(struct str name, enum question_kind *kind)
 	return false;
 }
 
-static enum err_code copy_strings(const json_t *list, struct arena *arena, struct str **out,
-				  size_t *count, struct err *err)
+/* The list of strings under a key; absent is empty. */
+static enum err_code copy_strings(const json_t *object, const char *key, struct arena *arena,
+				  struct str **out, size_t *count, struct err *err)
 {
+	const json_t *list = json_object_get(object, key);
 	*count = 0;
+	if (list && !json_is_array(list))
+		return err_set(err, ERR_INVALID, "'%s' must be a list of strings", key);
 	*out = arena_array(arena, json_array_size(list), sizeof(**out));
 	if (!*out)
 		return arena_fail(arena, err);
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *item = json_array_get(list, i);
 		if (!json_is_string(item))
-			return err_set(err, ERR_INVALID, "expected a list of strings");
+			return err_set(err, ERR_INVALID, "'%s' must be a list of strings", key);
 		struct str copy = arena_str(
 			arena, (struct str){json_string_value(item), json_string_length(item)});
 		if (!copy.ptr)
@@ -45,12 +49,15 @@ static enum err_code read_question(const json_t *object, struct arena *arena, st
 	if (!out->id.len || !out->text.len)
 		return err_set(err, ERR_INVALID, "a question needs 'id' and 'question'");
 	if (!parse_kind(kind, &out->kind))
-		return err_set(err, ERR_INVALID, "unknown kind '%.*s'", STR_ARG(kind));
-	enum err_code code = copy_strings(json_object_get(object, "gold_pages"), arena,
-					  &out->gold_pages, &out->gold_count, err);
+		return err_set(err, ERR_INVALID,
+			       "unknown kind '%.*s': expected docs, follow_up, unanswerable or "
+			       "off_topic",
+			       STR_ARG(kind));
+	enum err_code code = copy_strings(object, "gold_pages", arena, &out->gold_pages,
+					  &out->gold_count, err);
 	if (!code)
-		code = copy_strings(json_object_get(object, "answer_facts"), arena, &out->facts,
-				    &out->fact_count, err);
+		code = copy_strings(object, "answer_facts", arena, &out->facts, &out->fact_count,
+				    err);
 	return code;
 }
 

@@ -132,6 +132,13 @@ static enum err_code list_all(struct run *run, struct source *const *sources, si
 			      struct source_list *lists, struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
+		/* Copies: the report may outlive the sources. */
+		struct str name = arena_str(run->arena, str_c(sources[i]->name));
+		struct str revision = arena_str(run->arena, str_c(sources[i]->revision));
+		if (!name.ptr || !revision.ptr)
+			return arena_fail(run->arena, err);
+		run->report->repos[i] =
+			(struct index_repo){.name = name.ptr, .revision = revision.ptr};
 		enum err_code code = source_list(sources[i], run->arena, &lists[i], err);
 		if (code)
 			return code;
@@ -163,8 +170,6 @@ enum err_code index_run(const struct index_deps *deps, const struct index_option
 	for (size_t i = 0; i < source_count && !code; i++) {
 		struct index_repo *repo = &report->repos[i];
 		uint64_t documents = 0, chunks = 0;
-		*repo = (struct index_repo){.name = sources[i]->name,
-					    .revision = sources[i]->revision};
 		code = index_source(&run, sources[i], &lists[i], repo, err);
 		if (!code && !options->dry_run)
 			code = store_sweep(deps->store, str_c(repo->name), &documents, &chunks,

@@ -29,7 +29,9 @@ static void put_code(char *out, size_t *at, const struct block *block)
 
 	for (size_t i = 0; i < fence; i++)
 		put(out, at, STR("`"));
-	put(out, at, block->language);
+	/* With a backtick (possible after "~~~") it would lengthen the fence. */
+	if (str_find(block->language, STR("`"), 0) == STR_NPOS)
+		put(out, at, block->language);
 	put(out, at, STR("\n"));
 	put(out, at, block->text);
 	put(out, at, STR("\n"));

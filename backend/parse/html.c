@@ -227,7 +227,8 @@ static size_t read_entity(struct str text, size_t at, int32_t *codepoint)
 	if (name.len <= (hex ? 2u : 1u) || value <= 0 || value > 0x10FFFF ||
 	    (value >= 0xD800 && value <= 0xDFFF))
 		return 0;
-	*codepoint = value;
+	/* the placeholders' own code points must not come from outside */
+	*codepoint = value >= 0xFDD0 && value <= 0xFDD2 ? 0xFFFD : value;
 	return end + 1 - at;
 }
 
@@ -359,6 +360,9 @@ static void start_or_end_heading(struct reader *r, const struct tag *tag)
 	builder_flush(r->b);
 	r->heading = tag->name.ptr[1] - '0';
 	r->heading_id = attribute(tag->attributes, STR("id"));
+	/* an id made by a shortcode cannot be known */
+	if (str_find(r->heading_id, STR(SHORTCODE_OPEN), 0) != STR_NPOS)
+		r->heading_id = STR("");
 }
 
 static void handle_list(struct reader *r, bool closing)

@@ -41,16 +41,19 @@ static struct str literal(cmark_node *node)
 static void add_shortcode(struct walk *w, const struct shortcode *item)
 {
 	struct builder *b = &w->b;
-	bool lead;
 
 	if (!item)
 		return;
 	buf_clear(&w->scratch);
 	shortcode_words(item, &w->scratch);
 	builder_check(b, &w->scratch);
-	lead = item->spread && b->text.len == 0 && !w->in_heading && !w->in_cell &&
-	       !w->html.in_cell;
-	if (!lead)
+	if (!item->spread || w->in_heading || w->in_cell || w->html.in_cell) {
+		builder_text(b, buf_str(&w->scratch));
+		return;
+	}
+	if (item->blank_before || item->blank_after)
+		builder_flush(b);
+	if (b->text.len)
 		builder_text(b, buf_str(&w->scratch));
 	else if (item->closing)
 		builder_flush_lead(b);
@@ -226,8 +229,11 @@ static void end_heading(struct walk *w, cmark_node *node)
 	struct str raw, id, shown, ignored, anchor = STR("");
 
 	w->in_heading = false;
-	anchor_split_attributes(heading_source(w, node), &raw, &id);
+	anchor_split_attributes(without_shortcodes(w, heading_source(w, node)), &raw, &id);
 	anchor_split_attributes(buf_str(&b->text), &shown, &ignored);
+	/* cmark takes closing marks off only where they end the line */
+	if (shown.len + 2 < b->text.len)
+		shown = drop_closing_marks(shown);
 	b->text.len = shown.len ? (size_t)(shown.ptr - b->text.ptr) + shown.len : 0;
 	if (builder_failed(b))
 		return;
@@ -236,8 +242,7 @@ static void end_heading(struct walk *w, cmark_node *node)
 		b->code = anchor.ptr ? anchor_take(&b->anchors, anchor, b->err)
 				     : arena_fail(b->arena, b->err);
 	} else {
-		raw = without_shortcodes(w, drop_closing_marks(raw));
-		b->code = anchor_make(&b->anchors, raw, &anchor, b->err);
+		b->code = anchor_make(&b->anchors, drop_closing_marks(raw), &anchor, b->err);
 	}
 	if (!builder_failed(b))
 		builder_section(b, cmark_node_get_heading_level(node), anchor);

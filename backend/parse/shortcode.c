@@ -107,6 +107,14 @@ static enum err_code push(struct shortcode_list *list, const struct shortcode *i
 	return ERR_OK;
 }
 
+/* The placeholders' code points in the input: what holds them stays text, and is cleaned there. */
+static bool has_placeholder(struct str text)
+{
+	return str_find(text, STR(SHORTCODE_OPEN), 0) != STR_NPOS ||
+	       str_find(text, STR(SHORTCODE_CLOSE), 0) != STR_NPOS ||
+	       str_find(text, STR(SHORTCODE_GUARD), 0) != STR_NPOS;
+}
+
 static enum err_code find_all(struct str text, struct shortcode_list *list, struct err *err)
 {
 	enum err_code code = ERR_OK;
@@ -130,7 +138,7 @@ static enum err_code find_all(struct str text, struct shortcode_list *list, stru
 		if (end < text.len && text.ptr[end] == '}')
 			end++;
 		item.raw = str_slice(text, at, end);
-		if (!parse_parts(&item))
+		if (has_placeholder(item.raw) || !parse_parts(&item))
 			continue;
 		code = push(list, &item, err);
 		for (; at + 1 < end; at++)

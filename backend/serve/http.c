@@ -6,7 +6,8 @@
 #include "serve/frames.h"
 #include "serve/service.h"
 
-#define PIECE 16384 /* bytes of a body per writeable callback */
+#define PIECE         16384 /* bytes of a body per writeable callback */
+#define PIECE_SECONDS 30
 
 static bool plain_id(const char *id, size_t len)
 {
@@ -201,6 +202,8 @@ int http_pump(struct conn *conn)
 	if (more < 0)
 		return -1;
 	if (more) {
+		/* Each piece gets this long; a client that does not read is dropped. */
+		lws_set_timeout(conn->wsi, PENDING_TIMEOUT_HTTP_CONTENT, PIECE_SECONDS);
 		lws_callback_on_writable(conn->wsi);
 		return 0;
 	}
@@ -234,14 +237,14 @@ static void take_result(struct conn *conn)
 	pthread_mutex_unlock(&job->lock);
 	if (!finished)
 		return;
+	const char *type = job->kind == JOB_PAGE ? "text/html; charset=utf-8" : "application/json";
 	job_abandon(conn);
 	if (!status) { /* cancelled before it ran */
 		buf_release(&body);
 		http_problem(conn, 503, "the server is shutting down");
 		return;
 	}
-	http_respond_buf(conn, status,
-			 status == 200 ? "application/json" : "application/problem+json", &body);
+	http_respond_buf(conn, status, status == 200 ? type : "application/problem+json", &body);
 	if (status == 503)
 		conn->response.retry_after = SERVE_RETRY_AFTER;
 }

@@ -15,6 +15,7 @@
 	X(METRICS_ASSETS, "assets")                                                                \
 	X(METRICS_WEBSOCKET, "websocket")                                                          \
 	X(METRICS_SEARCH, "search")                                                                \
+	X(METRICS_DOCUMENT, "document")                                                            \
 	X(METRICS_HEALTH, "health")                                                                \
 	X(METRICS_READY, "ready")                                                                  \
 	X(METRICS_METRICS, "metrics")                                                              \

@@ -4,6 +4,7 @@
 #include "answer/retrieve.h"
 #include "base/utf8.h"
 #include "serve/assets.h"
+#include "serve/page.h"
 #include "serve/service.h"
 
 #define DEFAULT_TOP_K 10
@@ -110,6 +111,22 @@ static void handle_ready(struct conn *conn, struct str rest)
 	submit(conn, job);
 }
 
+static void handle_document(struct conn *conn, struct str path)
+{
+	struct job *job = NULL;
+	if (path.len && utf8_valid(path)) {
+		job = job_new(conn->service, JOB_PAGE, conn->id);
+		if (job && !buf_append(&job->text, path)) {
+			job_unref(job);
+			job = NULL;
+		}
+	}
+	if (job)
+		submit(conn, job);
+	else
+		http_problem(conn, 404, "no such document is indexed");
+}
+
 /*
  * Appends the decoded value of a query parameter; false when it is absent. lws keeps each
  * `name=value` pair, decoded, as one fragment.
@@ -213,6 +230,7 @@ out:
 static const struct route routes[] = {
 	{"/", METRICS_PAGE, handle_page},
 	{"/assets/", METRICS_ASSETS, handle_asset},
+	{PAGE_PREFIX, METRICS_DOCUMENT, handle_document},
 	{"/api/search", METRICS_SEARCH, handle_search},
 	{"/healthz", METRICS_HEALTH, handle_healthz},
 	{"/health", METRICS_HEALTH, handle_health},
@@ -269,5 +287,7 @@ int routes_request(struct conn *conn, struct str path)
 	}
 	if (conn->response.active)
 		lws_callback_on_writable(conn->wsi);
+	else /* a worker is at it, and the queue may be long: lws must not hang up meanwhile */
+		lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
 	return 0;
 }

@@ -13,10 +13,11 @@
 #include "serve/assets.h"
 #include "serve/service.h"
 
-#define TICK_US         (200 * LWS_US_PER_MS) /* how soon a stop request is seen */
-#define CLOSE_GRACE_US  1000000               /* for close frames to be answered */
-#define ACCEPT_BURST    64
-#define MAX_HEADER_SIZE 16384 /* of one request, URL included */
+#define TICK_US        (200 * LWS_US_PER_MS) /* how soon a stop request is seen */
+#define CLOSE_GRACE_US 1000000               /* for close frames to be answered */
+#define ACCEPT_BURST   64
+#define HEADERS_MAX    16384 /* bytes of one request's headers, beside a question in the URL */
+#define FRAGMENT_MAX   60000 /* lws counts the bytes of one header in 16 bits */
 
 /* ---- connections ---- */
 
@@ -269,7 +270,8 @@ static enum err_code context_open(struct service *service, struct err *err)
 	info.retry_and_idle_policy = &idle_policy;
 	info.timeout_secs = 20;
 	info.keepalive_timeout = 30;
-	info.max_http_header_data2 = MAX_HEADER_SIZE;
+	size_t head = service->options->max_question_bytes + HEADERS_MAX;
+	info.max_http_header_data2 = (unsigned)(head < FRAGMENT_MAX ? head : FRAGMENT_MAX);
 	info.max_http_header_pool2 = (unsigned)service->options->max_connections + 1;
 	/* Else tables for every descriptor the process may have, which can be a thousand million. */
 	info.fd_limit_per_thread = (unsigned)service->options->max_connections + 32;

@@ -17,7 +17,7 @@
 #define SERVE_ARENA_MAX   ((size_t)256 << 20) /* memory of one answer */
 #define SERVE_RETRY_AFTER 2                   /* seconds that a refused client should wait */
 
-enum job_kind { JOB_ANSWER, JOB_SEARCH, JOB_READY };
+enum job_kind { JOB_ANSWER, JOB_SEARCH, JOB_PAGE, JOB_READY };
 
 struct conn;
 
@@ -30,7 +30,7 @@ struct job {
 	/* Written before the job is queued, constant afterwards. */
 	enum job_kind kind;
 	char id[SERVE_ID_SIZE];
-	struct buf text; /* question or query */
+	struct buf text; /* question, query or path */
 	size_t top_k;
 	char type[SERVE_TYPE_SIZE];
 	int64_t created_us;

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "serve/frames.h"
+#include "serve/page.h"
 #include "serve/service.h"
 
 /* ---- jobs ---- */
@@ -221,7 +222,7 @@ static void after_error(struct worker *worker, enum err_code code)
 		drop_store(worker);
 }
 
-/* ---- the three kinds of work ---- */
+/* ---- the kinds of work ---- */
 
 static enum err_code answer(struct worker *worker, struct job *job, struct answer_result *result,
 			    struct err *err)
@@ -305,6 +306,7 @@ static void finish_problem(struct worker *worker, struct job *job, int status, c
 	struct buf body;
 	buf_init(&body, worker->service->alloc, 4 * ERR_MESSAGE_MAX);
 	const char *title = status == 400   ? "Bad Request"
+			    : status == 404 ? "Not Found"
 			    : status == 503 ? "Service Unavailable"
 					    : "Internal Server Error";
 	if (frames_problem(status, title, detail, str_c(job->id), &body, NULL))
@@ -328,8 +330,11 @@ static void run_search(struct worker *worker, struct job *job)
 		if (code)
 			after_error(worker, code);
 	}
-	if (code == ERR_OK)
-		code = frames_search(buf_str(&job->text), &results, str_c(job->type), &body, &err);
+	if (code == ERR_OK &&
+	    frames_search(buf_str(&job->text), &results, str_c(job->type), &body, &err))
+		code = err_set(&err, ERR_INVALID,
+			       "the results are longer than %zu bytes; ask for a smaller top_k",
+			       body.max);
 	int64_t took_us = clock_monotonic_us(deps->clock) - job->created_us;
 	metrics_observe(&service->metrics.search_seconds, took_us);
 	if (code == ERR_OK) {
@@ -341,6 +346,30 @@ static void run_search(struct worker *worker, struct job *job)
 	buf_release(&body);
 	log_warn(deps->log, "serve", "search=%s error=\"%s\"", job->id, err.message);
 	finish_problem(worker, job, problem_status(code), err.message);
+}
+
+static void run_page(struct worker *worker, struct job *job)
+{
+	struct service *service = worker->service;
+	struct err err = {0};
+	struct buf body;
+	buf_init(&body, service->alloc, service->options->max_answer_bytes);
+	bool opened = false;
+	enum err_code code = need_store(worker, &err);
+	if (code == ERR_OK) {
+		opened = true;
+		code = page_render(worker->store, buf_str(&job->text), &worker->arena, &body, &err);
+		if (code && code != ERR_NOTFOUND)
+			after_error(worker, code);
+	}
+	if (code == ERR_OK) {
+		finish_http(job, 200, &body);
+		return;
+	}
+	buf_release(&body);
+	bool missing = opened && code == ERR_NOTFOUND;
+	finish_problem(worker, job, missing ? 404 : problem_status(code),
+		       missing ? "no such document is indexed" : err.message);
 }
 
 static void run_ready(struct worker *worker, struct job *job)
@@ -377,6 +406,9 @@ static void run_job(struct worker *worker, struct job *job)
 		break;
 	case JOB_SEARCH:
 		run_search(worker, job);
+		break;
+	case JOB_PAGE:
+		run_page(worker, job);
 		break;
 	case JOB_READY:
 		run_ready(worker, job);

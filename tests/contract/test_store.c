@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 #include "base/vec.h"
+#include "support/fail_alloc.h"
 #include "support/store_fixture.h"
+#include "support/temp_dir.h"
 
 struct backend {
 	const char *name;
@@ -33,7 +35,7 @@ static const struct backend backends[] = {{"sqlite", open_sqlite}};
 
 struct fixture {
 	const struct backend *backend;
-	char dir[256];
+	struct temp_dir dir;
 	struct store *store;
 	struct arena arena;
 	struct err err;
@@ -53,9 +55,8 @@ static int set_up(void **state)
 	*state = f;
 	f->backend = current;
 	arena_init(&f->arena, alloc_default(), 1 << 26);
-	if (!fixture_make_dir(f->dir))
-		return -1;
-	return f->backend->open(f->dir, true, alloc_default(), &f->store, &f->err) ? -1 : 0;
+	temp_dir_make(&f->dir);
+	return f->backend->open(f->dir.path, true, alloc_default(), &f->store, &f->err) ? -1 : 0;
 }
 
 static int tear_down(void **state)
@@ -64,7 +65,7 @@ static int tear_down(void **state)
 
 	store_close(f->store);
 	arena_release(&f->arena);
-	fixture_remove_dir(f->dir);
+	temp_dir_remove(&f->dir);
 	free(f);
 	return 0;
 }
@@ -337,7 +338,7 @@ static void test_one_run_at_a_time(void **state)
 	struct fixture *f = *state;
 	struct store *second;
 
-	assert_ok(f, f->backend->open(f->dir, true, alloc_default(), &second, &f->err));
+	assert_ok(f, f->backend->open(f->dir.path, true, alloc_default(), &second, &f->err));
 	begin(f);
 	assert_int_equal(store_begin(f->store, &model_a, false, &f->err), ERR_INVALID);
 	assert_int_equal(store_begin(second, &model_a, false, &f->err), ERR_BUSY);
@@ -394,7 +395,7 @@ static void test_cache_survives_rollback(void **state)
 	store_rollback(f->store);
 	store_close(f->store);
 	f->store = NULL;
-	assert_ok(f, f->backend->open(f->dir, true, alloc_default(), &f->store, &f->err));
+	assert_ok(f, f->backend->open(f->dir.path, true, alloc_default(), &f->store, &f->err));
 	assert_int_equal(stats(f, f->store).cached_embeddings, 100);
 	assert_ok(f, store_cache_get(f->store, model_a.model, hash, got, FIXTURE_DIMENSION, &found,
 				     &f->err));
@@ -626,13 +627,13 @@ static void test_reader_sees_old_then_new(void **state)
 	struct store_passage passage;
 	unsigned char hash[STORE_HASH_SIZE] = {0};
 
-	assert_int_equal(f->backend->open(f->dir, false, alloc_default(), &reader, &f->err),
+	assert_int_equal(f->backend->open(f->dir.path, false, alloc_default(), &reader, &f->err),
 			 ERR_NOTFOUND);
 	assert_non_null(strstr(f->err.message, "docs-bot index"));
 	begin(f);
 	put_text(f, "a.md", "h1", "alpha");
 	publish(f);
-	assert_ok(f, f->backend->open(f->dir, false, alloc_default(), &reader, &f->err));
+	assert_ok(f, f->backend->open(f->dir.path, false, alloc_default(), &reader, &f->err));
 	fixture_vector(query, FIXTURE_DIMENSION, 1);
 	assert_ok(f, store_search_vector(reader, STORE_SECTION, query, FIXTURE_DIMENSION, 9,
 					 &f->arena, &old, &f->err));
@@ -807,17 +808,17 @@ static enum err_code whole_round(const struct backend *backend, const char *dir,
 static void test_each_allocation_may_fail(void **state)
 {
 	struct fixture *f = *state;
-	struct fixture_alloc failing;
+	struct fail_alloc failing;
 	size_t failures = 0;
 
 	for (size_t n = 1;; n++) {
 		enum err_code code;
 
-		fixture_alloc_init(&failing, n);
-		code = whole_round(f->backend, f->dir, &failing.alloc, &f->err);
+		fail_alloc_init(&failing, n, false);
+		code = whole_round(f->backend, f->dir.path, &failing.alloc, &f->err);
 		assert_int_equal(failing.live, 0);
 		if (!code) {
-			assert_true(failing.calls < n);
+			assert_int_equal(failing.failures, 0);
 			break;
 		}
 		if (code != ERR_NOMEM)

@@ -195,6 +195,22 @@ def test_search_finds_the_page():
     assert any("katib" in r["path"] and "retain" in r["text"] for r in result["results"])
 
 
+def test_pages_of_documents_without_an_address():
+    """Without a base URL the service shows the documents itself, under their paths."""
+    for r in search(q=QUESTION, top_k=5)["results"]:
+        address = urllib.parse.urlsplit(r["url"])
+        if address.scheme:
+            problem("/pages/" + urllib.parse.quote(r["path"]), 404)
+            continue
+        status, headers, body = request(address.path)
+        assert status == 200
+        assert headers["content-type"] == "text/html; charset=utf-8"
+        if address.fragment:
+            assert f'id="{urllib.parse.unquote(address.fragment)}"' in body.decode()
+    problem("/pages/nothing.md", 404)
+    problem("/pages/", 404)
+
+
 def test_search_types():
     assert search(q="katib", type="doc", top_k=3)["results"]
     assert search(q="katib", type="issue", top_k=3)["results"] == []
@@ -216,8 +232,13 @@ def test_search_bad_requests(query):
 
 
 def test_search_query_too_long():
-    document, _ = problem("/api/search?q=" + "a" * 9000, 413)
+    document, _ = problem("/api/search?q=" + "a" * 20_000, 413)
     assert "limit" in document["detail"]
+
+
+def test_search_long_query():
+    text = "why are the pods of my trials gone " * 100
+    assert search(q=text, top_k=1)["query"] == text.strip()
 
 
 def test_url_too_long():

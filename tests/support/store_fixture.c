@@ -1,29 +1,9 @@
 #include "support/store_fixture.h"
 
-#include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/vec.h"
-
-bool fixture_make_dir(char out[256])
-{
-	const char *base = getenv("TMPDIR");
-	int len = snprintf(out, 256, "%s/docs-bot-test-XXXXXX", base && *base ? base : "/tmp");
-
-	return len > 0 && len < 256 && mkdtemp(out);
-}
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-	return remove(path);
-}
-
-void fixture_remove_dir(const char *dir)
-{
-	(void)nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 void fixture_path(char out[512], const char *dir, const char *name)
 {
@@ -84,30 +64,4 @@ void fixture_document(struct fixture_document *out, const char *source, const ch
 		.chunks = out->chunks,
 		.chunk_count = count ? count + 1 : 0,
 	};
-}
-
-static void *counting_resize(void *ctx, void *ptr, size_t size)
-{
-	struct fixture_alloc *fixture = ctx;
-	void *block;
-
-	if (!size) {
-		if (ptr)
-			atomic_fetch_sub(&fixture->live, 1);
-		free(ptr);
-		return NULL;
-	}
-	if (atomic_fetch_add(&fixture->calls, 1) + 1 == fixture->fail_at)
-		return NULL;
-	block = realloc(ptr, size);
-	if (block && !ptr)
-		atomic_fetch_add(&fixture->live, 1);
-	return block;
-}
-
-void fixture_alloc_init(struct fixture_alloc *fixture, size_t fail_at)
-{
-	memset(fixture, 0, sizeof(*fixture));
-	fixture->alloc = (struct alloc){counting_resize, fixture};
-	fixture->fail_at = fail_at;
 }

@@ -69,9 +69,8 @@ void temp_dir_delete(const struct temp_dir *dir, const char *name)
 void temp_dir_rename(const struct temp_dir *dir, const char *from, const char *to)
 {
 	char old_path[512], new_path[512];
-	assert_int_equal(rename(temp_dir_path(dir, from, old_path),
-				temp_dir_path(dir, to, new_path)),
-			 0);
+	assert_int_equal(
+		rename(temp_dir_path(dir, from, old_path), temp_dir_path(dir, to, new_path)), 0);
 }
 
 bool temp_dir_exists(const struct temp_dir *dir, const char *name)

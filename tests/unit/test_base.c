@@ -200,6 +200,13 @@ static void arena_fail_tells_limit_from_memory(void **state)
 	assert_non_null(strstr(err.message, "64 MB"));
 	arena_release(&arena);
 
+	/* several requests may be checked together */
+	arena_init(&arena, alloc_default(), 1024);
+	assert_null(arena_get(&arena, 2000));
+	assert_non_null(arena_get(&arena, 16));
+	assert_int_equal(arena_fail(&arena, &err), ERR_LIMIT);
+	arena_release(&arena);
+
 	/* an array whose size overflows is over any limit */
 	arena_init(&arena, alloc_default(), 64 << 20);
 	assert_null(arena_array(&arena, SIZE_MAX / 2, 4));
@@ -327,8 +334,16 @@ static void str_numbers(void **state)
 	assert_true(str_to_u64(STR("18446744073709551615"), &n));
 	assert_true(n == UINT64_MAX);
 	assert_true(str_to_u64(STR("007"), &n) && n == 7);
-	static const char *const not_u64[] = {"", "-1", "+1", " 1", "1 ", "1a", "0x1", "1.0",
-					      "18446744073709551616", "99999999999999999999999"};
+	static const char *const not_u64[] = {"",
+					      "-1",
+					      "+1",
+					      " 1",
+					      "1 ",
+					      "1a",
+					      "0x1",
+					      "1.0",
+					      "18446744073709551616",
+					      "99999999999999999999999"};
 	for (size_t i = 0; i < sizeof(not_u64) / sizeof(not_u64[0]); i++)
 		assert_false(str_to_u64(str_c(not_u64[i]), &n));
 	assert_true(str_to_double(STR("0.5"), &d) && d == 0.5);
@@ -336,8 +351,8 @@ static void str_numbers(void **state)
 	assert_true(str_to_double(STR("-3.25"), &d) && d == -3.25);
 	assert_true(str_to_double(STR(".5"), &d) && d == 0.5);
 	static const char *const not_double[] = {
-		"", "-", ".", "-.", "1e3", "1.2.3", "0,5", "inf", "nan", "--1", " 1",
-		"11111111111111111111111111111111111111111"};
+		"",    "-",   ".",   "-.",  "1e3", "1.2.3",
+		"0,5", "inf", "nan", "--1", " 1",  "11111111111111111111111111111111111111111"};
 	for (size_t i = 0; i < sizeof(not_double) / sizeof(not_double[0]); i++)
 		assert_false(str_to_double(str_c(not_double[i]), &d));
 }

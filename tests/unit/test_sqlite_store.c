@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 #include "store/sqlite/internal.h"
 #include "support/store_fixture.h"
+#include "support/temp_dir.h"
 
 static const struct store_identity model = {{"model", 5}, FIXTURE_DIMENSION};
 static const char *const headings[] = {"One", "Two", "Three"};
@@ -47,17 +49,21 @@ static void *memory_realloc(void *ptr, int size)
 	return memory_fails() ? NULL : memory.real.xRealloc(ptr, size);
 }
 
+/* The state of a test is its folder; the name stands first in the struct, so it serves as both. */
 static int set_up(void **state)
 {
-	char *dir = calloc(1, 256);
+	struct temp_dir *dir = calloc(1, sizeof(*dir));
 
+	if (!dir)
+		return -1;
+	temp_dir_make(dir);
 	*state = dir;
-	return dir && fixture_make_dir(dir) ? 0 : -1;
+	return 0;
 }
 
 static int tear_down(void **state)
 {
-	fixture_remove_dir(*state);
+	temp_dir_remove(*state);
 	free(*state);
 	return 0;
 }
@@ -442,7 +448,7 @@ static void test_killed_run_leaves_the_published_state(void **state)
 	assert_int_equal(store_stats(s, &arena, &stats, &err), ERR_OK);
 	assert_int_equal(stats.documents, 1);
 	assert_int_equal(stats.generation, 1);
-	assert_true(stats.cached_embeddings >= 192); /* three batches of 64 */
+	assert_true(stats.cached_embeddings >= 137); /* of 200: less than a batch of 64 is lost */
 	assert_int_equal(
 		store_search_text(s, STORE_TEXT_PAGES, STR("beta"), 9, &arena, &hits, &err),
 		ERR_OK);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "store/sqlite/internal.h"
-#include "support/store_fixture.h"
+#include "support/fail_alloc.h"
 
 static void check(enum err_code (*function)(struct str, struct arena *, struct str *, struct err *),
 		  struct str text, const char *want)
@@ -181,7 +181,7 @@ static void test_random_bytes(void **state)
 
 static void test_out_of_memory(void **state)
 {
-	struct fixture_alloc failing;
+	struct fail_alloc failing;
 	struct arena arena;
 	struct err err;
 	struct str out;
@@ -189,7 +189,7 @@ static void test_out_of_memory(void **state)
 	size_t n = 0;
 
 	do {
-		fixture_alloc_init(&failing, ++n);
+		fail_alloc_init(&failing, ++n, false);
 		arena_init(&arena, &failing.alloc, 1 << 20);
 		code = store_text_query(STR("spec.earlyStopping and more"), &arena, &out, &err);
 		assert_true(!code || code == ERR_NOMEM);

@@ -129,8 +129,8 @@ static void repair_replaces_maximal_parts(void **state)
 		 FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A", 8},
 		{"\xed\xa0\x80\xed\xbf\xbf\xed\xaf\x41",
 		 FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A", 8},
-		{"\xf4\x91\x92\x93\xff\x41\x80\xbf\x42",
-		 FFFD FFFD FFFD FFFD FFFD "A" FFFD FFFD "B", 7},
+		{"\xf4\x91\x92\x93\xff\x41\x80\xbf\x42", FFFD FFFD FFFD FFFD FFFD "A" FFFD FFFD "B",
+		 7},
 		{"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41", FFFD FFFD FFFD FFFD "A", 4},
 		{"\x61\xf1\x80\x80\xe1\x80\xc2\x62\x80\x63\x80\xbf\x64",
 		 "a" FFFD FFFD FFFD "b" FFFD "c" FFFD FFFD "d", 6},
@@ -204,7 +204,9 @@ static void prefix_ends_at_a_boundary(void **state)
 	}
 	assert_int_equal(utf8_prefix((struct str){NULL, 0}, 3).len, 0);
 	assert_int_equal(utf8_length(text), 5);
-	assert_int_equal(utf8_length(STR("\xff\xfe" "a")), 3);
+	assert_int_equal(utf8_length(STR("\xff\xfe"
+					 "a")),
+			 3);
 	assert_int_equal(utf8_length(STR("")), 0);
 }
 

@@ -54,7 +54,7 @@ function addInline(parent, text, sources) {
 function citation(number, text, sources) {
   if (!sources.has(number)) return document.createTextNode(text);
   const mark = element("sup", "cite");
-  const link = element("a", "", String(number));
+  const link = element("a", "", text);
   link.href = "#" + sources.get(number);
   link.setAttribute("aria-label", `Source ${number}`);
   mark.append(link);
@@ -135,7 +135,7 @@ let scrolledTo = 0;
 function follow(t, force) {
   if (!force && Math.abs(scrollY - scrolledTo) > 4) return;
   const top = t.entry.getBoundingClientRect().top + scrollY;
-  scrollTo(0, Math.min(top, document.documentElement.scrollHeight));
+  scrollTo(0, Math.min(top - 12, document.documentElement.scrollHeight));
   scrolledTo = scrollY;
 }
 

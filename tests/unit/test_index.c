@@ -1,0 +1,462 @@
+/* index: folders of pages through chunker and fake embedder into a real SQLite store. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/fail_alloc.h"
+#include "support/mini_site.h"
+
+struct fixture {
+	struct mini_site site;
+	struct arena arena;
+	struct index_report report;
+	struct err err;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	if (!f)
+		return -1;
+	*state = f;
+	mini_site_make(&f->site);
+	arena_init(&f->arena, alloc_default(), 256 << 20);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	arena_release(&f->arena);
+	mini_site_remove(&f->site);
+	free(f);
+	return 0;
+}
+
+static const char *const one[] = {"site"};
+static const char *const two[] = {"site", "other"};
+
+static enum err_code try_index(struct fixture *f, const char *const *folders, size_t count)
+{
+	return mini_site_index(&f->site, folders, count, alloc_default(), &f->arena, &f->report,
+			       &f->err);
+}
+
+static void index_all(struct fixture *f, const char *const *folders, size_t count)
+{
+	if (try_index(f, folders, count))
+		fail_msg("%s", f->err.message);
+}
+
+static size_t embedded(const struct fixture *f)
+{
+	return atomic_load(&f->site.fake.embedded);
+}
+
+/* Page paths of the results for a query over the store as it is. */
+static bool finds(struct fixture *f, struct str query, struct str path)
+{
+	struct store *store = NULL;
+	struct store_hits hits;
+	bool found = false;
+	if (mini_site_store(&f->site, alloc_default(), &store, &f->err) ||
+	    store_search_text(store, STORE_TEXT_PAGES, query, 50, &f->arena, &hits, &f->err))
+		fail_msg("%s", f->err.message);
+	for (size_t i = 0; i < hits.count; i++) {
+		struct store_passage passage;
+		if (store_passage(store, hits.items[i].document_id, 0, &f->arena, &passage,
+				  &f->err))
+			fail_msg("%s", f->err.message);
+		found = found || str_eq(passage.path, path);
+	}
+	store_close(store);
+	return found;
+}
+
+static void a_first_run_indexes_every_page(void **state)
+{
+	struct fixture *f = *state;
+	index_all(f, one, 1);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES);
+	assert_true(f->report.total_chunks > 2 * MINI_SITE_PAGES);
+	/* short sections are their own paragraphs: one embedding for two chunks */
+	assert_int_equal(f->report.embedded_chunks + f->report.reused_chunks,
+			 f->report.total_chunks);
+	assert_int_equal(f->report.embedded_chunks, embedded(f));
+	assert_true(f->report.embedded_chunks > f->report.reused_chunks);
+	assert_int_equal(f->report.deleted_documents, 0);
+	assert_int_equal(f->report.deleted_chunks, 0);
+	assert_int_equal(f->report.skip_count, 0);
+	assert_int_equal(f->report.repo_count, 1);
+	assert_string_equal(f->report.repos[0].name, "site");
+	assert_int_equal(f->report.repos[0].documents, MINI_SITE_PAGES);
+	assert_int_equal(f->report.repos[0].chunks, f->report.total_chunks);
+	struct store_stats stats = mini_site_stats(&f->site, &f->arena);
+	assert_int_equal(stats.documents, MINI_SITE_PAGES);
+	assert_int_equal(stats.chunks, f->report.total_chunks);
+	assert_int_equal(stats.generation, 1);
+	assert_int_equal(stats.dimension, FAKE_EMBEDDER_DIMENSION);
+	assert_true(str_eq(stats.model, STR("fake-embedder")));
+	assert_true(stats.published_ms > 0);
+	assert_true(finds(f, STR("recycle"), STR("content/en/docs/pipelines/caching.md")));
+	assert_true(finds(f, STR("KF_PIPELINES_SA_TOKEN_PATH"),
+			  STR("content/en/docs/pipelines/storage.md")));
+}
+
+static void a_second_run_embeds_nothing(void **state)
+{
+	struct fixture *f = *state;
+	index_all(f, one, 1);
+	uint64_t total = f->report.total_chunks;
+	size_t before = embedded(f);
+	index_all(f, one, 1);
+	assert_int_equal(embedded(f), before);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES);
+	assert_int_equal(f->report.total_chunks, total);
+	assert_int_equal(f->report.embedded_chunks, 0);
+	assert_int_equal(f->report.reused_chunks, total);
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).chunks, total);
+	/* a rebuild writes everything anew, from the cache */
+	f->site.options.rebuild = true;
+	index_all(f, one, 1);
+	assert_int_equal(embedded(f), before);
+	assert_int_equal(f->report.reused_chunks, total);
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).chunks, total);
+}
+
+static void a_changed_setting_changes_the_chunks(void **state)
+{
+	struct fixture *f = *state;
+	index_all(f, one, 1);
+	f->site.options.base_url = STR("https://elsewhere.example.org");
+	index_all(f, one, 1); /* other addresses, same embeddings */
+	assert_int_equal(f->report.embedded_chunks, 0);
+	assert_int_equal(f->report.reused_chunks, f->report.total_chunks);
+	uint64_t total = f->report.total_chunks;
+	f->site.options.chunk.tokens = 16;
+	f->site.options.chunk.paragraph_tokens = 0;
+	index_all(f, one, 1);
+	assert_true(f->report.total_chunks > total);
+	assert_true(f->report.embedded_chunks > 0);
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).chunks, f->report.total_chunks);
+}
+
+static void edits_renames_and_deletions_leave_nothing_behind(void **state)
+{
+	struct fixture *f = *state;
+	index_all(f, one, 1);
+	uint64_t total = f->report.total_chunks;
+	/* edit */
+	mini_site_write(&f->site, "content/en/docs/about.md",
+			STR("---\ntitle: About\n---\nEntirely different xylophone words.\n"));
+	index_all(f, one, 1);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES);
+	assert_int_equal(f->report.deleted_documents, 0);
+	assert_true(f->report.embedded_chunks >= 1 && f->report.embedded_chunks < total);
+	assert_true(finds(f, STR("xylophone"), STR("content/en/docs/about.md")));
+	assert_false(finds(f, STR("clusters"), STR("content/en/docs/about.md")));
+	/* rename: nothing to embed */
+	size_t before = embedded(f);
+	temp_dir_rename(&f->site.dir, "site/content/en/docs/pipelines/caching.md",
+			"site/content/en/docs/pipelines/cached.md");
+	index_all(f, one, 1);
+	assert_int_equal(embedded(f), before);
+	assert_int_equal(f->report.deleted_documents, 1);
+	assert_true(f->report.deleted_chunks >= 1);
+	assert_true(finds(f, STR("recycle"), STR("content/en/docs/pipelines/cached.md")));
+	assert_false(finds(f, STR("recycle"), STR("content/en/docs/pipelines/caching.md")));
+	/* delete */
+	temp_dir_delete(&f->site.dir, "site/content/en/docs/pipelines/cached.md");
+	index_all(f, one, 1);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES - 1);
+	assert_int_equal(f->report.deleted_documents, 1);
+	assert_false(finds(f, STR("recycle"), STR("content/en/docs/pipelines/cached.md")));
+	struct store_stats stats = mini_site_stats(&f->site, &f->arena);
+	assert_int_equal(stats.documents, MINI_SITE_PAGES - 1);
+	assert_int_equal(stats.chunks, f->report.total_chunks);
+}
+
+static void a_dry_run_writes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	f->site.options.dry_run = true;
+	index_all(f, one, 1);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES);
+	assert_true(f->report.total_chunks > 0);
+	assert_int_equal(embedded(f), 0);
+	assert_false(temp_dir_exists(&f->site.dir, "data"));
+	uint64_t total = f->report.total_chunks;
+	f->site.options.dry_run = false;
+	index_all(f, one, 1);
+	assert_int_equal(f->report.total_chunks, total); /* it had counted right */
+	struct store_stats before = mini_site_stats(&f->site, &f->arena);
+	mini_site_write(&f->site, "new.md", STR("A new page.\n"));
+	f->site.options.dry_run = true;
+	index_all(f, one, 1);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES + 1);
+	struct store_stats after = mini_site_stats(&f->site, &f->arena);
+	assert_int_equal(after.documents, before.documents);
+	assert_int_equal(after.generation, before.generation);
+}
+
+static const struct source_skip *skip_of(const struct fixture *f, const char *path)
+{
+	for (size_t i = 0; i < f->report.skip_count; i++)
+		if (str_eq(f->report.skipped[i].path, str_c(path)))
+			return &f->report.skipped[i];
+	fail_msg("%s was not skipped", path);
+	return NULL;
+}
+
+static void assert_skipped(const struct fixture *f, const char *path, struct str reason)
+{
+	const struct source_skip *skip = skip_of(f, path);
+	if (str_find(skip->reason, reason, 0) == STR_NPOS)
+		fail_msg("%s: '%.*s' does not say '%.*s'", path, STR_ARG(skip->reason),
+			 STR_ARG(reason));
+}
+
+static void bad_files_are_skipped_with_a_reason(void **state)
+{
+	struct fixture *f = *state;
+	size_t len = f->site.options.max_file_bytes + 1;
+	char *large = malloc(len);
+	assert_non_null(large);
+	memset(large, 'a', len);
+	mini_site_write(&f->site, "large.md", (struct str){large, len});
+	mini_site_write(&f->site, "limit.md", (struct str){large, 0});
+	mini_site_write(&f->site, "binary.md",
+			STR("\x7f"
+			    "ELF\0\0\0"));
+	mini_site_write(&f->site, "latin1.md", STR("Caf\xe9 in Latin-1\n"));
+	mini_site_write(&f->site, "cut.md", STR("# T\n\nends in half a char \xe2\x82"));
+	mini_site_write(&f->site, "bom.md", STR("\xef\xbb\xbf# Bom\n\nWith xenon.\n"));
+	free(large);
+	index_all(f, one, 1);
+	assert_skipped(f, "binary.md", STR("binary"));
+	assert_skipped(f, "latin1.md", STR("not UTF-8 (byte 4)"));
+	assert_skipped(f, "cut.md", STR("not UTF-8 (byte 26)"));
+	assert_skipped(f, "large.md", STR("1048577"));
+	assert_int_equal(f->report.skip_count, 4);
+	/* the empty file and the one with a byte order mark are pages */
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES + 2);
+	assert_true(finds(f, STR("xenon"), STR("bom.md")));
+}
+
+/* More skips than one step of the growing list. */
+static void many_skips_are_all_reported(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 37; i++) {
+		char name[32];
+		snprintf(name, sizeof(name), "bad%02d.md", i);
+		mini_site_write(&f->site, name, STR("\xff"));
+	}
+	index_all(f, one, 1);
+	assert_int_equal(f->report.skip_count, 37);
+	assert_skipped(f, "bad00.md", STR("UTF-8"));
+	assert_skipped(f, "bad36.md", STR("UTF-8"));
+}
+
+/* A page of countless tiny sections would need gigabytes of vectors: skipped, not fatal. */
+static void a_page_of_countless_sections_does_not_end_the_run(void **state)
+{
+	struct fixture *f = *state;
+	size_t count = 120000;
+	char *text = malloc(count * 6);
+	assert_non_null(text);
+	for (size_t i = 0; i < count; i++)
+		memcpy(text + i * 6, "# a\nb\n", 6);
+	mini_site_write(&f->site, "hostile.md", (struct str){text, count * 6});
+	free(text);
+	f->site.options.chunk = (struct chunk_options){24, 0.9, 18};
+	f->site.fake.fail_after = 100000; /* a test must not embed for minutes */
+	index_all(f, one, 1);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES);
+	assert_skipped(f, "hostile.md", STR("cannot be indexed"));
+}
+
+static void an_empty_source_leaves_the_index_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	index_all(f, one, 1);
+	struct store_stats before = mini_site_stats(&f->site, &f->arena);
+	temp_dir_write(&f->site.dir, "other/only.png", STR("x"));
+	mini_site_write(&f->site, "new.md", STR("A new page.\n"));
+	assert_int_equal(try_index(f, two, 2), ERR_NOTFOUND);
+	assert_non_null(strstr(f->err.message, "no documents in other"));
+	struct store_stats after = mini_site_stats(&f->site, &f->arena);
+	assert_int_equal(after.documents, before.documents);
+	assert_int_equal(after.chunks, before.chunks);
+	assert_int_equal(after.generation, before.generation);
+	/* so does one in which every file had to be skipped */
+	temp_dir_write(&f->site.dir, "other/bad.md", STR("\xff"));
+	assert_int_equal(try_index(f, two, 2), ERR_NOTFOUND);
+	assert_non_null(strstr(f->err.message, "1 files skipped"));
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).documents, before.documents);
+	/* and no source at all */
+	assert_int_equal(try_index(f, two, 0), ERR_INVALID);
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).documents, before.documents);
+}
+
+static void stop_at_document(void *ctx, const struct index_progress *progress)
+{
+	struct fixture *f = ctx;
+	if (progress->documents_done == 3)
+		atomic_store(&f->site.stop, true);
+}
+
+static void a_stop_leaves_the_index_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	index_all(f, one, 1);
+	struct store_stats before = mini_site_stats(&f->site, &f->arena);
+	mini_site_write(&f->site, "new.md", STR("A new page of zinc.\n"));
+	temp_dir_delete(&f->site.dir, "site/content/en/docs/about.md");
+	f->site.progress = stop_at_document;
+	f->site.progress_ctx = f;
+	assert_int_equal(try_index(f, one, 1), ERR_CANCELLED);
+	assert_non_null(strstr(f->err.message, "as it was before"));
+	struct store_stats after = mini_site_stats(&f->site, &f->arena);
+	assert_int_equal(after.documents, before.documents);
+	assert_int_equal(after.chunks, before.chunks);
+	assert_int_equal(after.generation, before.generation);
+	assert_false(finds(f, STR("zinc"), STR("new.md")));
+	assert_true(finds(f, STR("clusters"), STR("content/en/docs/about.md")));
+	/* the next run goes through */
+	atomic_store(&f->site.stop, false);
+	f->site.progress = NULL;
+	index_all(f, one, 1);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES);
+}
+
+/* What was embedded before the run failed is in the cache: the next run does only the rest. */
+static void a_failed_run_keeps_its_embeddings(void **state)
+{
+	struct fixture *f = *state;
+	index_all(f, one, 1);
+	uint64_t distinct = f->report.embedded_chunks;
+	f->site.fake.embedder.sha256[0] = '1'; /* other weights: nothing is in the cache */
+	f->site.options.rebuild = true;
+	f->site.fake.fail_after = embedded(f) + 5;
+	assert_int_equal(try_index(f, one, 1), ERR_UNAVAILABLE);
+	assert_non_null(strstr(f->err.message, "fake embedder told to fail"));
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).documents, MINI_SITE_PAGES);
+	f->site.fake.fail_after = SIZE_MAX;
+	index_all(f, one, 1);
+	assert_int_equal(f->report.embedded_chunks, distinct - 5);
+}
+
+static void several_threads_make_the_same_index(void **state)
+{
+	struct fixture *f = *state;
+	index_all(f, one, 1);
+	uint64_t total = f->report.total_chunks, distinct = f->report.embedded_chunks;
+	f->site.options.threads = 4;
+	f->site.fake.embedder.sha256[0] = '1'; /* other weights: nothing is in the cache */
+	f->site.options.rebuild = true;
+	index_all(f, one, 1);
+	assert_int_equal(f->report.total_chunks, total);
+	assert_int_equal(f->report.embedded_chunks, distinct);
+	/* an error in one thread ends the run, whichever thread it is */
+	f->site.fake.embedder.sha256[0] = '2';
+	f->site.fake.fail_after = embedded(f) + 7;
+	assert_int_equal(try_index(f, one, 1), ERR_UNAVAILABLE);
+	f->site.options.threads = 1000;
+	f->site.fake.fail_after = SIZE_MAX;
+	index_all(f, one, 1);
+	assert_int_equal(f->report.total_chunks, total);
+}
+
+static void two_sources_live_side_by_side(void **state)
+{
+	struct fixture *f = *state;
+	/* the same path in both */
+	temp_dir_write(&f->site.dir, "other/content/en/docs/about.md",
+		       STR("# Vanadium\n\nText.\n"));
+	index_all(f, two, 2);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES + 1);
+	assert_int_equal(f->report.repo_count, 2);
+	assert_string_equal(f->report.repos[1].name, "other");
+	assert_int_equal(f->report.repos[1].documents, 1);
+	assert_int_equal(f->report.repos[0].chunks + f->report.repos[1].chunks,
+			 f->report.total_chunks);
+	/* indexing one again leaves the other alone */
+	index_all(f, one, 1);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES);
+	assert_int_equal(f->report.deleted_documents, 0);
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).documents, MINI_SITE_PAGES + 1);
+	assert_true(finds(f, STR("vanadium"), STR("content/en/docs/about.md")));
+	static const char *const same[] = {"site", "site"};
+	assert_int_equal(try_index(f, same, 2), ERR_INVALID);
+	assert_non_null(strstr(f->err.message, "named 'site'"));
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).documents, MINI_SITE_PAGES + 1);
+}
+
+/* More pages than a batch holds, and more chunks than wait for embedding at once. */
+static void many_pages_go_through_in_batches(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 150; i++) {
+		char name[32], text[64];
+		snprintf(name, sizeof(name), "many/p%03d.md", i);
+		int len = snprintf(text, sizeof(text), "# Page %d\n\nNumber%dword here.\n", i, i);
+		mini_site_write(&f->site, name, (struct str){text, (size_t)len});
+	}
+	index_all(f, one, 1);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES + 150);
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).documents, MINI_SITE_PAGES + 150);
+	assert_true(finds(f, STR("Number149word"), STR("many/p149.md")));
+}
+
+static void another_model_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	index_all(f, one, 1);
+	f->site.fake.embedder.model = "other-model";
+	assert_int_equal(try_index(f, one, 1), ERR_MISMATCH);
+	assert_non_null(strstr(f->err.message, "--rebuild"));
+	assert_true(str_eq(mini_site_stats(&f->site, &f->arena).model, STR("fake-embedder")));
+	f->site.options.rebuild = true;
+	index_all(f, one, 1);
+	assert_true(str_eq(mini_site_stats(&f->site, &f->arena).model, STR("other-model")));
+}
+
+static void bad_chunk_options_are_an_error(void **state)
+{
+	struct fixture *f = *state;
+	f->site.options.chunk.tokens = 100000;
+	assert_int_equal(try_index(f, one, 1), ERR_INVALID);
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).documents, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_first_run_indexes_every_page),
+		TEST(a_second_run_embeds_nothing),
+		TEST(a_changed_setting_changes_the_chunks),
+		TEST(edits_renames_and_deletions_leave_nothing_behind),
+		TEST(a_dry_run_writes_nothing),
+		TEST(bad_files_are_skipped_with_a_reason),
+		TEST(many_skips_are_all_reported),
+		TEST(a_page_of_countless_sections_does_not_end_the_run),
+		TEST(an_empty_source_leaves_the_index_as_it_was),
+		TEST(a_stop_leaves_the_index_as_it_was),
+		TEST(a_failed_run_keeps_its_embeddings),
+		TEST(several_threads_make_the_same_index),
+		TEST(two_sources_live_side_by_side),
+		TEST(many_pages_go_through_in_batches),
+		TEST(another_model_is_refused),
+		TEST(bad_chunk_options_are_an_error),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,546 @@
+/*
+ * The whole service in this process, over real sockets on the loopback address, with a fake
+ * embedder and a store of one section. Under ThreadSanitizer this is the test of its locking.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "serve/serve.h"
+#include "support/fail_alloc.h"
+#include "support/fake_embedder.h"
+
+/* ---- a store of one section ---- */
+
+static enum err_code one_stats(struct store *s, struct arena *arena, struct store_stats *out,
+			       struct err *err)
+{
+	*out = (struct store_stats){.documents = 1,
+				    .sections = 1,
+				    .chunks = 1,
+				    .model = STR("fake"),
+				    .dimension = FAKE_EMBEDDER_DIMENSION};
+	return ERR_OK;
+}
+
+static enum err_code one_hit(struct arena *arena, struct store_hits *out, struct err *err)
+{
+	out->items = arena_array(arena, 1, sizeof(*out->items));
+	if (!out->items)
+		return arena_fail(arena, err);
+	out->items[0] = (struct store_hit){.document_id = 1, .score = 0.9f};
+	out->count = 1;
+	return ERR_OK;
+}
+
+static enum err_code one_vector(struct store *s, enum store_unit unit, const float *query,
+				size_t dimension, size_t k, struct arena *arena,
+				struct store_hits *out, struct err *err)
+{
+	return one_hit(arena, out, err);
+}
+
+static enum err_code one_text(struct store *s, enum store_text_scope scope, struct str query,
+			      size_t k, struct arena *arena, struct store_hits *out,
+			      struct err *err)
+{
+	return one_hit(arena, out, err);
+}
+
+static enum err_code one_passage(struct store *s, int64_t document_id, uint32_t section,
+				 struct arena *arena, struct store_passage *out, struct err *err)
+{
+	*out = (struct store_passage){
+		.document_id = document_id,
+		.level = 2,
+		.source = STR("docs"),
+		.path = STR("a.md"),
+		.type = STR("doc"),
+		.title = STR("Trials"),
+		.url = document_id == 1 ? STR("/pages/a%20b.md") : STR("https://example.org/t"),
+		.heading = STR("Keep pods"),
+		.anchor = STR("keep-pods"),
+		.section_path = STR("Trials > Keep pods"),
+		.text = STR("Set retain to keep the pods of finished trials. Pods of finished "
+			    "trials are deleted unless retain is true.\n- one <b>\n- two\n"
+			    "```yaml\nretain: \"&\"\n```\nThe end.")};
+	return ERR_OK;
+}
+
+static enum err_code one_chunk(struct store *s, int64_t document_id, enum store_unit unit,
+			       uint32_t ordinal, struct arena *arena, struct str *out,
+			       struct err *err)
+{
+	*out = STR("Set retain to keep the pods of finished trials.");
+	return ERR_OK;
+}
+
+/* Document 1 is shown by the service itself, document 2 is published elsewhere. */
+static enum err_code one_find(struct store *s, struct str path, int64_t *document_id,
+			      uint32_t *section_count, struct err *err)
+{
+	if (!str_eq(path, STR("a b.md")) && !str_eq(path, STR("a.md")))
+		return err_set(err, ERR_NOTFOUND, "no such document");
+	*document_id = str_eq(path, STR("a.md")) ? 2 : 1;
+	*section_count = 1;
+	return ERR_OK;
+}
+
+static void one_close(struct store *s)
+{
+	free(s);
+}
+
+static const struct store_ops one_ops = {.stats = one_stats,
+					 .search_vector = one_vector,
+					 .search_text = one_text,
+					 .passage = one_passage,
+					 .chunk_text = one_chunk,
+					 .find_document = one_find,
+					 .close = one_close};
+
+/* ctx: an atomic_bool that says whether the index is missing. */
+static enum err_code one_open(void *ctx, struct store **out, struct err *err)
+{
+	if (atomic_load((atomic_bool *)ctx))
+		return err_set(err, ERR_NOTFOUND, "no file index.db");
+	struct store *store = calloc(1, sizeof(*store));
+	if (!store)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	store->ops = &one_ops;
+	*out = store;
+	return ERR_OK;
+}
+
+/* ---- the service on a thread ---- */
+
+struct running {
+	struct serve_options options;
+	struct serve_deps deps;
+	struct fake_embedder embedder;
+	atomic_bool stop, missing;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	int port; /* 0 until it listens, -1 when it ended without */
+	enum err_code code;
+	struct err err;
+};
+
+static void set_port(struct running *running, int port)
+{
+	pthread_mutex_lock(&running->lock);
+	if (!running->port)
+		running->port = port;
+	pthread_cond_signal(&running->changed);
+	pthread_mutex_unlock(&running->lock);
+}
+
+static void on_listen(void *ctx, const char *host, int port)
+{
+	set_port(ctx, port);
+}
+
+static void *serve_thread(void *arg)
+{
+	struct running *running = arg;
+	running->code =
+		serve_run(&running->options, &running->deps, on_listen, running, &running->err);
+	set_port(running, -1);
+	return NULL;
+}
+
+static void prepare(struct running *running)
+{
+	memset(running, 0, sizeof(*running));
+	fake_embedder_init(&running->embedder);
+	atomic_init(&running->stop, false);
+	atomic_init(&running->missing, false);
+	pthread_mutex_init(&running->lock, NULL);
+	pthread_cond_init(&running->changed, NULL);
+	running->options = (struct serve_options){.host = "127.0.0.1",
+						  .workers = 3,
+						  .queue_length = 64,
+						  .max_message_bytes = 4096,
+						  .max_question_bytes = 1024,
+						  .max_connections = 32,
+						  .max_answer_bytes = 1 << 20,
+						  .drain_seconds = 5,
+						  .allowed_origins = ""};
+	running->deps = (struct serve_deps){.open_store = one_open,
+					    .ctx = &running->missing,
+					    .embedder = &running->embedder.embedder,
+					    .alloc = alloc_default(),
+					    .clock = clock_system(),
+					    .stop = &running->stop};
+}
+
+static void start(struct running *running)
+{
+	prepare(running);
+	assert_int_equal(pthread_create(&running->thread, NULL, serve_thread, running), 0);
+	pthread_mutex_lock(&running->lock);
+	while (!running->port)
+		pthread_cond_wait(&running->changed, &running->lock);
+	pthread_mutex_unlock(&running->lock);
+	assert_true(running->port > 0);
+}
+
+static void finish(struct running *running)
+{
+	atomic_store(&running->stop, true);
+	pthread_join(running->thread, NULL);
+	assert_int_equal(running->code, ERR_OK);
+	pthread_mutex_destroy(&running->lock);
+	pthread_cond_destroy(&running->changed);
+}
+
+/* ---- a client; -1 and false on any failure, for use on threads without cmocka ---- */
+
+static int dial(int port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	struct timeval limit = {.tv_sec = 30};
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static bool send_all(int fd, const char *bytes, size_t len)
+{
+	return send(fd, bytes, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+static bool read_exactly(int fd, char *out, size_t len)
+{
+	for (size_t got = 0; got < len;) {
+		ssize_t n = recv(fd, out + got, len - got, 0);
+		if (n <= 0)
+			return false;
+		got += (size_t)n;
+	}
+	return true;
+}
+
+/* The whole response of one GET in out[size]. */
+static bool get(int port, const char *target, char *out, size_t size)
+{
+	char request[512];
+	size_t len = 0;
+	ssize_t n = 0;
+	int fd = dial(port);
+	if (fd < 0)
+		return false;
+	int count = snprintf(request, sizeof(request),
+			     "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", target);
+	bool ok = send_all(fd, request, (size_t)count);
+	while (ok && len < size - 1 && (n = recv(fd, out + len, size - 1 - len, 0)) > 0)
+		len += (size_t)n;
+	out[len] = '\0';
+	close(fd);
+	return ok && n == 0;
+}
+
+/* A WebSocket after its handshake (RFC 6455, 4). */
+static int ws_dial(int port)
+{
+	static const char request[] = "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+				      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+				      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+	char head[4096];
+	size_t len = 0;
+	int fd = dial(port);
+	bool ok = fd >= 0 && send_all(fd, request, sizeof(request) - 1);
+	while (ok && len < sizeof(head) - 1 &&
+	       (len < 4 || memcmp(head + len - 4, "\r\n\r\n", 4) != 0))
+		ok = read_exactly(fd, head + len++, 1);
+	if (ok && memcmp(head, "HTTP/1.1 101", 12) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* One masked text frame (RFC 6455, 5.2); a mask of zeros leaves the bytes as they are. */
+static bool ws_send(int fd, const char *text)
+{
+	char frame[2048] = {(char)0x81, (char)(0x80 | 126)};
+	size_t len = strlen(text);
+	frame[2] = (char)(len >> 8);
+	frame[3] = (char)(len & 0xff);
+	memcpy(frame + 8, text, len);
+	return send_all(fd, frame, len + 8);
+}
+
+/* The next frame's payload, NUL-terminated; false on the end of the stream or a close frame. */
+static bool ws_read(int fd, char *out, size_t size)
+{
+	unsigned char head[2], more[8];
+	if (!read_exactly(fd, (char *)head, 2) || (head[0] & 0x0f) != 1)
+		return false;
+	size_t len = head[1], extra = len == 126 ? 2 : len == 127 ? 8 : 0;
+	if (extra && !read_exactly(fd, (char *)more, extra))
+		return false;
+	if (extra)
+		len = 0;
+	for (size_t i = 0; i < extra; i++)
+		len = len << 8 | more[i];
+	if (len >= size || !read_exactly(fd, out, len))
+		return false;
+	out[len] = '\0';
+	return true;
+}
+
+/* Asks on an open socket; true when the answer ends with `done`. `all` collects every frame. */
+static bool ws_ask(int fd, const char *question, char *all, size_t size)
+{
+	char frame[65536];
+	all[0] = '\0';
+	if (!ws_send(fd, question))
+		return false;
+	while (ws_read(fd, frame, sizeof(frame))) {
+		if (strlen(all) + strlen(frame) + 2 < size) {
+			memcpy(all + strlen(all), frame, strlen(frame) + 1);
+			memcpy(all + strlen(all), "\n", 2);
+		}
+		if (strstr(frame, "\"type\":\"done\""))
+			return true;
+		if (strstr(frame, "\"type\":\"error\""))
+			return false;
+	}
+	return false;
+}
+
+static const char question[] = "{\"message\":\"How do I keep the pods of finished trials?\"}";
+
+/* ---- tests ---- */
+
+static void test_http(void **state)
+{
+	struct running running;
+	char text[65536];
+	start(&running);
+	assert_true(get(running.port, "/healthz", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 200 OK"));
+	assert_non_null(strstr(text, "{\"status\":\"ok\"}"));
+	assert_true(get(running.port, "/readyz", text, sizeof(text)));
+	assert_non_null(strstr(text, "{\"status\":\"ready\"}"));
+	assert_true(get(running.port, "/api/search?q=pods+of+trials", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 200 OK"));
+	assert_non_null(strstr(text, "/pages/a%20b.md#keep-pods"));
+	assert_true(get(running.port, "/api/search?q=", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 400 "));
+	assert_true(get(running.port, "/nothing", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 404 "));
+	assert_true(get(running.port, "/metrics", text, sizeof(text)));
+	assert_non_null(strstr(text, "docs_bot_search_seconds_count 1\n"));
+	finish(&running);
+}
+
+static void test_documents(void **state)
+{
+	struct running running;
+	char text[65536];
+	start(&running);
+	assert_true(get(running.port, "/pages/a%20b.md", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 200 OK"));
+	assert_non_null(strstr(text, "content-type: text/html; charset=utf-8"));
+	assert_non_null(strstr(text, "<h1>Trials</h1>"));
+	assert_non_null(strstr(text,
+			       "<h2 id=\"keep-pods\">Keep pods</h2>\n"
+			       "<p>Set retain to keep the pods of finished trials. Pods of "));
+	assert_non_null(strstr(text, "<ul>\n<li>one &lt;b&gt;</li>\n<li>two</li>\n</ul>\n"));
+	assert_non_null(strstr(text, "<code>retain: &quot;&amp;&quot;"));
+	assert_non_null(strstr(text, "<p>The end.</p>\n</main>"));
+	const char *const missing[] = {"/pages/", "/pages/none.md", "/pages/a.md", "/pages/%ff"};
+	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
+		assert_true(get(running.port, missing[i], text, sizeof(text)));
+		assert_non_null(strstr(text, "HTTP/1.1 404 "));
+	}
+	finish(&running);
+}
+
+static void test_chat(void **state)
+{
+	struct running running;
+	char text[65536];
+	start(&running);
+	int fd = ws_dial(running.port);
+	assert_true(fd >= 0);
+	assert_true(ws_read(fd, text, sizeof(text)));
+	assert_string_equal(text, "{\"type\":\"system\",\"content\":\"Connected to Kubeflow "
+				  "Documentation Assistant\"}");
+	assert_true(ws_ask(fd, question, text, sizeof(text)));
+	const char *content = strstr(text, "{\"type\":\"content\"");
+	const char *sources = strstr(text, "{\"type\":\"sources\"");
+	assert_non_null(content);
+	assert_non_null(sources);
+	assert_true(content < sources);
+	assert_false(ws_ask(fd, " ", text, sizeof(text)));
+	assert_non_null(strstr(text, "Request failed: the question is empty"));
+	assert_true(ws_ask(fd, "and a second question about pods?", text, sizeof(text)));
+	close(fd);
+	finish(&running);
+}
+
+static void test_index_appears_later(void **state)
+{
+	struct running running;
+	char text[65536];
+	start(&running);
+	atomic_store(&running.missing, true);
+	int fd = ws_dial(running.port);
+	assert_true(ws_read(fd, text, sizeof(text)));
+	assert_false(ws_ask(fd, question, text, sizeof(text)));
+	assert_non_null(strstr(text, "Request failed: no index yet: run `docs-bot index`"));
+	assert_true(get(running.port, "/readyz", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 503 "));
+	assert_non_null(strstr(text, "docs-bot index"));
+	atomic_store(&running.missing, false);
+	assert_true(ws_ask(fd, question, text, sizeof(text)));
+	close(fd);
+	finish(&running);
+}
+
+#define CLIENTS 8
+
+struct client {
+	int port, number;
+	int answered, wanted;
+};
+
+/* Odd clients ask and wait; even ones leave in the middle, again and again. */
+static void *client_thread(void *arg)
+{
+	struct client *client = arg;
+	char text[65536];
+	for (int i = 0; i < 5; i++) {
+		int fd = ws_dial(client->port);
+		if (client->number % 2) {
+			client->wanted += 2;
+			client->answered += fd >= 0 && ws_read(fd, text, sizeof(text)) &&
+					    ws_ask(fd, question, text, sizeof(text));
+			client->answered +=
+				get(client->port, "/api/search?q=pods", text, sizeof(text));
+		} else if (fd >= 0) {
+			ws_send(fd, question);
+			if (i % 2)
+				ws_read(fd, text, sizeof(text));
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	return NULL;
+}
+
+static void test_many_clients(void **state)
+{
+	struct running running;
+	struct client clients[CLIENTS];
+	pthread_t threads[CLIENTS];
+	start(&running);
+	for (int i = 0; i < CLIENTS; i++) {
+		clients[i] = (struct client){.port = running.port, .number = i};
+		assert_int_equal(pthread_create(&threads[i], NULL, client_thread, &clients[i]), 0);
+	}
+	for (int i = 0; i < CLIENTS; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(clients[i].answered, clients[i].wanted);
+	}
+	finish(&running);
+}
+
+static void test_stop_with_open_connections(void **state)
+{
+	struct running running;
+	char text[4096];
+	start(&running);
+	int idle = dial(running.port), chat = ws_dial(running.port);
+	assert_true(idle >= 0 && chat >= 0);
+	assert_true(ws_read(chat, text, sizeof(text)));
+	assert_true(ws_send(chat, question));
+	finish(&running);
+	assert_int_equal(dial(running.port), -1);
+	close(idle);
+	close(chat);
+}
+
+static void test_port_in_use(void **state)
+{
+	struct running running, second;
+	start(&running);
+	prepare(&second);
+	second.options.port = running.port;
+	struct err err = {0};
+	assert_int_equal(serve_run(&second.options, &second.deps, NULL, NULL, &err), ERR_EXISTS);
+	assert_non_null(strstr(err.message, "address already in use"));
+	assert_non_null(strstr(err.message, "--listen"));
+	finish(&running);
+}
+
+static void test_bad_options(void **state)
+{
+	struct running running;
+	struct err err;
+	prepare(&running);
+	running.options.port = 70000;
+	assert_int_equal(serve_run(&running.options, &running.deps, NULL, NULL, &err), ERR_INVALID);
+	running.options.port = 0;
+	running.options.workers = 0;
+	assert_int_equal(serve_run(&running.options, &running.deps, NULL, NULL, &err), ERR_INVALID);
+	running.options.workers = 1;
+	running.options.host = "192.0.2.1"; /* TEST-NET-1: never an address of this machine */
+	assert_int_not_equal(serve_run(&running.options, &running.deps, NULL, NULL, &err), ERR_OK);
+	assert_non_null(strstr(err.message, "192.0.2.1"));
+}
+
+/* Start and stop with each allocation failing in turn. */
+static void test_start_without_memory(void **state)
+{
+	bool failed = true;
+	size_t n = 1;
+	for (; failed && n < 50; n++) {
+		struct running running;
+		struct fail_alloc memory;
+		struct err err = {0};
+		prepare(&running);
+		fail_alloc_init(&memory, n, false);
+		running.deps.alloc = &memory.alloc;
+		atomic_store(&running.stop, true);
+		enum err_code code = serve_run(&running.options, &running.deps, NULL, NULL, &err);
+		failed = atomic_load(&memory.failures) > 0;
+		assert_int_equal(code, failed ? ERR_NOMEM : ERR_OK);
+		assert_int_equal(atomic_load(&memory.live), 0);
+	}
+	assert_false(failed);
+	assert_true(n > 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_http),
+		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_chat),
+		cmocka_unit_test(test_index_appears_later),
+		cmocka_unit_test(test_many_clients),
+		cmocka_unit_test(test_stop_with_open_connections),
+		cmocka_unit_test(test_port_in_use),
+		cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_start_without_memory),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
