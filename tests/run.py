@@ -236,8 +236,7 @@ def unit(log):
 
 def golden(log):
     result = Result()
-    for job in ("models",):
-        result.check(BACKGROUND.wait(job), f"{job}: see build/test-logs/{job}.log")
+    result.check(BACKGROUND.wait("models"), "a model cannot be fetched; see test-logs/models.log")
     if not list((TESTS / "golden").glob("test_*.c")):
         return Result(failed=1, notes=["there is no tests/golden/test_*.c"])
     result.add(run_programs(log, "dev", lambda name, folder: folder == "golden"))
@@ -253,6 +252,7 @@ def unit_asan(log):
 def valgrind(log):
     # Reachable memory at exit is the libraries' (OpenMP's pool, OpenSSL's tables); ours is freed.
     prefix = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
+              "--child-silent-after-fork=yes", "--show-leak-kinds=definite,indirect",
               "--errors-for-leak-kinds=definite,indirect",
               f"--suppressions={TESTS / 'valgrind.supp'}"]
     return run_programs(log, "dev", lambda name, folder: folder != "golden", prefix,
@@ -448,7 +448,13 @@ class Server:
         self.stream.close()
 
 
+def without_index():
+    return Result(failed=1, notes=["there is no index; see build/test-logs/index.log"])
+
+
 def server(log):
+    if not BACKGROUND.wait("index"):
+        return without_index()
     files = [f for f in sorted((TESTS / "e2e").glob("*.py"))
              if re.search(r"^test_|_test$", f.stem) and f.name not in CLI_TESTS + MAKE_RUN_TESTS]
     if not files:
@@ -463,6 +469,8 @@ def server(log):
 
 
 def browser(log):
+    if not BACKGROUND.wait("index"):
+        return without_index()
     folder = TESTS / "browser"
     if not (folder / "node_modules").is_dir():
         command = "ci" if (folder / "package-lock.json").exists() else "install"
@@ -508,6 +516,8 @@ def tokens(log):
 
 
 def evaluation(log):
+    if not BACKGROUND.wait("index"):
+        return without_index()
     result = Result()
     gates = [a for metric, least in GATES.items() for a in ("--gate", f"{metric}>={least}")]
     code, out, _ = log.run([BINARY, "--json", "--data-dir", DATA, "--model", MODEL, "eval",
@@ -557,9 +567,9 @@ STEPS = [
     Step("golden", golden, ("build-dev", "background")),
     Step("tokens", tokens, ("build-dev", "background")),
     Step("index", index_done, ("background",)),
-    Step("server", server, ("index",)),
-    Step("browser", browser, ("index",)),
-    Step("eval", evaluation, ("index",)),
+    Step("server", server, ("background",)),
+    Step("browser", browser, ("background",)),
+    Step("eval", evaluation, ("background",)),
     Step("make-run", make_run, ("background",)),
 ]
 

@@ -20,7 +20,10 @@ struct composer {
 void compose_begin(struct composer *c, const struct answer_sink *sink, const struct clock *clock,
 		   int64_t started_us, struct arena *arena, struct answer_result *out);
 
-/* The quotes in reading order, each paragraph, item or code block with its citation [n]. */
+/*
+ * The quotes in reading order, each paragraph and item with its citation [n]. Code stands under the
+ * text it follows; where it comes first of its source, under a line with the heading and [n].
+ */
 enum err_code compose_quotes(struct composer *c, const struct extract *extract,
 			     struct err *err) WARN_UNUSED;
 

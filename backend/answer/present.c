@@ -19,12 +19,14 @@ static json_t *append(json_t *list, json_t *item)
 	return NULL;
 }
 
-json_t *present_results(struct str query, const struct retrieve_results *results)
+json_t *present_results(struct str query, const struct retrieve_results *results, struct str type)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < results->count && list; i++) {
 		const struct retrieve_result *r = &results->items[i];
 		const struct store_passage *p = &r->passage;
+		if (type.len && !str_eq(type, p->type))
+			continue;
 		list = append(list,
 			      json_pack("{s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rank",
 					(json_int_t)r->rank, "score", r->score, "type",

@@ -8,8 +8,11 @@
 #include "answer/answer.h"
 #include "base/json.h"
 
-/* {query, took_ms, results:[{rank,score,type,title,section,url,path,repo,text}]}; the caller's. */
-json_t *present_results(struct str query, const struct retrieve_results *results);
+/*
+ * {query, took_ms, results:[{rank,score,type,title,section,url,path,repo,text}]}; the caller's.
+ * `type` limits the results to one document type; empty: all.
+ */
+json_t *present_results(struct str query, const struct retrieve_results *results, struct str type);
 
 /* {question, answer, citations, route, grounded, abstained, took_ms}; the caller's. */
 json_t *present_answer(struct str question, const struct answer_result *answer);

@@ -14,6 +14,7 @@ enum {
 /* Chosen by cross-validation on the question set, see docs/decisions/0002-retrieval.md. */
 static const struct fuse_options fuse_defaults = {
 	.k = 5, .page_weight = 1, .section_weight = 0.5, .max_span = 8};
+#define TEXT_WEIGHT 1.5 /* of the two rankings by words; those by vectors are three */
 
 static enum err_code check_query(struct str query, const struct retrieve_options *options,
 				 struct err *err)
@@ -152,8 +153,8 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 	const struct fuse_ranking rankings[] = {{&windows, 1, true},
 						{&sections, 1, true},
 						{&nearest, 1, true},
-						{&text_sections, 1, false},
-						{&text_pages, 1, false}};
+						{&text_sections, TEXT_WEIGHT, false},
+						{&text_pages, TEXT_WEIGHT, false}};
 	code = fuse_rankings(rankings, sizeof(rankings) / sizeof(rankings[0]), &fuse_defaults,
 			     arena, &fused, err);
 	for (size_t i = 0; i < fused.count && out->count < options->top_k && !code; i++) {

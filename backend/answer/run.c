@@ -42,7 +42,8 @@ static float best_cosine(const struct retrieve_results *results)
 
 static bool sufficient(const struct retrieve_results *results, const struct extract *extract)
 {
-	return extract->count > 0 && best_cosine(results) >= min_cosine;
+	/* No word in common, not even a synonym: nearness alone is then chance ("???"). */
+	return extract->count > 0 && extract->coverage > 0 && best_cosine(results) >= min_cosine;
 }
 
 enum err_code answer_run(const struct answer_deps *deps, struct str question,

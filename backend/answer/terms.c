@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+enum { SYNONYM_WIDTH = 5 };
+
 /* Words that say nothing about the topic, among them those of asking for help. */
 static const char *const stop_words[] = {
 	"a",      "about", "after",  "all",  "also",    "am",    "an",   "and",   "any",
@@ -54,7 +56,7 @@ static bool word_byte(char c)
  * single product. Measured on the answers to the 74 questions: no gain or loss in facts, but the
  * sentence that says it in other words is found.
  */
-static const char *const synonyms[][5] = {
+static const char *const synonyms[][SYNONYM_WIDTH] = {
 	{"delet", "remov", "clean", "cleanup", "purg"},
 	{"finish", "complet", "succeed", "success", "done"},
 	{"retain", "keep", "preserv", "persist"},
@@ -74,6 +76,18 @@ static const char *const synonyms[][5] = {
 	{"upgrad", "migrat"},
 	{"setting", "option", "parameter", "field", "flag"},
 };
+
+#define SYNONYM_GROUPS (sizeof(synonyms) / sizeof(synonyms[0]))
+
+/* The group of a stem, SYNONYM_GROUPS when it is in none. */
+static size_t synonym_group(struct str stem)
+{
+	for (size_t g = 0; g < SYNONYM_GROUPS; g++)
+		for (size_t i = 0; i < SYNONYM_WIDTH && synonyms[g][i]; i++)
+			if (str_eq(stem, str_c(synonyms[g][i])))
+				return g;
+	return SYNONYM_GROUPS;
+}
 
 /* The word at or after *at; false at the end. */
 static bool next_word(struct str text, size_t *at, struct str *word)
@@ -105,7 +119,7 @@ enum err_code terms_of(struct str question, struct arena *arena, struct terms *o
 		for (size_t i = 0; i < out->count; i++)
 			known = known || str_eq(out->items[i].stem, stem);
 		if (!known)
-			out->items[out->count++] = (struct term){stem, 1};
+			out->items[out->count++] = (struct term){stem, 1, synonym_group(stem)};
 	}
 	return ERR_OK;
 }
@@ -133,17 +147,13 @@ static bool matches_part(struct str stem, struct str word)
 	return matches(stem, word);
 }
 
-static bool matches_synonym(struct str stem, struct str word)
+static bool matches_synonym(size_t group, struct str word)
 {
-	const size_t width = sizeof(synonyms[0]) / sizeof(synonyms[0][0]);
-	for (size_t g = 0; g < sizeof(synonyms) / sizeof(synonyms[0]); g++) {
-		bool member = false;
-		for (size_t i = 0; i < width && synonyms[g][i] && !member; i++)
-			member = str_eq(stem, str_c(synonyms[g][i]));
-		for (size_t i = 0; member && i < width && synonyms[g][i]; i++)
-			if (matches(str_c(synonyms[g][i]), word))
-				return true;
-	}
+	if (group == SYNONYM_GROUPS)
+		return false;
+	for (size_t i = 0; i < SYNONYM_WIDTH && synonyms[group][i]; i++)
+		if (matches(str_c(synonyms[group][i]), word))
+			return true;
 	return false;
 }
 
@@ -154,7 +164,7 @@ static uint64_t present(const struct terms *terms, struct str text)
 	for (size_t at = 0; next_word(text, &at, &word);)
 		for (size_t i = 0; i < terms->count; i++)
 			if (!(found >> i & 1) && (matches_part(terms->items[i].stem, word) ||
-						  matches_synonym(terms->items[i].stem, word)))
+						  matches_synonym(terms->items[i].synonyms, word)))
 				found |= (uint64_t)1 << i;
 	return found;
 }

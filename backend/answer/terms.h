@@ -13,6 +13,7 @@
 struct term {
 	struct str stem; /* lower case, a light suffix cut */
 	double weight;   /* inverse document frequency, set by terms_weigh() */
+	size_t synonyms; /* the group that its stem belongs to, private to terms.c */
 };
 
 struct terms {

@@ -131,6 +131,13 @@ static void print_report(const struct index_report *r, bool dry_run)
 		printf("%zu files skipped, see the log lines above\n", r->skip_count);
 }
 
+/* Paragraphs are the smallest chunks; where windows are smaller yet, those serve. */
+static size_t paragraph_tokens(const struct context *ctx)
+{
+	long long tokens = config_int(&ctx->config, SET_PARAGRAPH_TOKENS);
+	return tokens <= config_int(&ctx->config, SET_CHUNK_TOKENS) ? (size_t)tokens : 0;
+}
+
 int command_index(struct context *ctx)
 {
 	struct err err = {ERR_OK, ""};
@@ -141,8 +148,7 @@ int command_index(struct context *ctx)
 	size_t opened = 0;
 	const struct index_options options = {
 		.chunk = {(size_t)config_int(&ctx->config, SET_CHUNK_TOKENS),
-			  config_float(&ctx->config, SET_CHUNK_OVERLAP),
-			  (size_t)config_int(&ctx->config, SET_PARAGRAPH_TOKENS)},
+			  config_float(&ctx->config, SET_CHUNK_OVERLAP), paragraph_tokens(ctx)},
 		.base_url = str_c(config_string(&ctx->config, SET_BASE_URL)),
 		.threads = backends_threads(ctx),
 		.max_file_bytes = (size_t)config_int(&ctx->config, SET_MAX_FILE_BYTES),

@@ -46,8 +46,9 @@ int command_search(struct context *ctx)
 		     &results, &err))
 		status = context_fail(ctx, &err);
 	else if (ctx->json)
-		status = context_print_json(present_results(query, &results)) ? EXIT_DONE
-									      : EXIT_FAILED;
+		status = context_print_json(present_results(query, &results, STR("")))
+				 ? EXIT_DONE
+				 : EXIT_FAILED;
 	else
 		print_results(&results, ctx->arena);
 	query_close(&session);

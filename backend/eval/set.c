@@ -53,8 +53,8 @@ static enum err_code read_question(const json_t *object, struct arena *arena, st
 			       "unknown kind '%.*s': expected docs, follow_up, unanswerable or "
 			       "off_topic",
 			       STR_ARG(kind));
-	enum err_code code = copy_strings(object, "gold_pages", arena, &out->gold_pages,
-					  &out->gold_count, err);
+	enum err_code code =
+		copy_strings(object, "gold_pages", arena, &out->gold_pages, &out->gold_count, err);
 	if (!code)
 		code = copy_strings(object, "answer_facts", arena, &out->facts, &out->fact_count,
 				    err);

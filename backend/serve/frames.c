@@ -1,5 +1,7 @@
 #include "serve/frames.h"
 
+#include "answer/present.h"
+
 #include <jansson.h>
 
 #include "base/json.h"
@@ -89,20 +91,8 @@ enum err_code frames_content(struct str piece, struct buf *out, struct err *err)
 enum err_code frames_sources(const struct answer_citation *citations, size_t count, struct buf *out,
 			     struct err *err)
 {
-	json_t *list = json_array();
-	for (size_t i = 0; list && i < count; i++) {
-		const struct answer_citation *c = &citations[i];
-		json_t *item =
-			json_pack("{s:i, s:o, s:o, s:o, s:o}", "index", c->index, "title",
-				  json_from_str(c->title), "section", json_from_str(c->section),
-				  "url", json_from_str(c->url), "quote", json_from_str(c->quote));
-		if (!item || json_array_append_new(list, item)) {
-			json_decref(list);
-			list = NULL;
-		}
-	}
-	return write_frame(list ? json_pack("{s:s, s:o}", "type", "sources", "sources", list)
-				: NULL,
+	return write_frame(json_pack("{s:s, s:o}", "type", "sources", "sources",
+				     present_citations(citations, count)),
 			   out, err);
 }
 
@@ -158,28 +148,7 @@ enum err_code frames_error(const char *message, struct buf *out, struct err *err
 enum err_code frames_search(struct str query, const struct retrieve_results *results,
 			    struct str type, struct buf *out, struct err *err)
 {
-	json_t *list = json_array();
-	for (size_t i = 0; list && i < results->count; i++) {
-		const struct retrieve_result *r = &results->items[i];
-		const struct store_passage *p = &r->passage;
-		if (type.len && !str_eq(type, p->type))
-			continue;
-		json_t *item = json_pack(
-			"{s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rank",
-			(json_int_t)r->rank, "score", r->score, "type", json_from_str(p->type),
-			"title", json_from_str(p->title), "section", json_from_str(p->section_path),
-			"url", json_from_str(r->url), "path", json_from_str(p->path), "repo",
-			json_from_str(p->source), "text", json_from_str(p->text));
-		if (!item || json_array_append_new(list, item)) {
-			json_decref(list);
-			list = NULL;
-		}
-	}
-	if (!list)
-		return write_frame(NULL, out, err);
-	return write_frame(json_pack("{s:o, s:f, s:o}", "query", json_from_str(query), "took_ms",
-				     (double)results->took_us / 1000.0, "results", list),
-			   out, err);
+	return write_frame(present_results(query, results, type), out, err);
 }
 
 enum err_code frames_problem(int status, const char *title, const char *detail, struct str id,

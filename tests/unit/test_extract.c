@@ -79,7 +79,7 @@ static void the_sentences_that_hold_the_words_are_quoted(void **state)
 			   "Set retain to keep the pods of finished trials.\n"
 			   "The weather is fine.\nBananas grow in bunches.\n"
 			   "```yaml\nretain: true\n```\n"
-			   "Another paragraph on the weather.")),
+			   "The sun is warm.\nAnother paragraph on the weather.")),
 	};
 	struct extract out = extract("How do I keep the pods of finished trials?", items, 1);
 	assert_true(quotes(&out, "Set retain to keep the pods of finished trials."));
@@ -169,8 +169,8 @@ static void prose_is_bounded(void **state)
 	size_t total = 0;
 	for (size_t i = 0; i < out.count; i++)
 		total += out.quotes[i].text.len;
-	assert_true(total > 900);
-	assert_true(total <= 900 + 500 + 350);
+	assert_true(total > 1200);
+	assert_true(total <= 1200 + 650 + 450);
 	/* a sentence that alone is longer is not cut but left out */
 	buf_clear(&text);
 	for (int i = 0; i < 2000; i++)
@@ -228,7 +228,7 @@ static void overlong_lines_of_code_are_passed_over(void **state)
 	buf_release(&text);
 }
 
-/* 10 MB in one section: what would take minutes when quadratic, or hundreds of MB when unbounded. */
+/* 2 MB in one section: what would take minutes when quadratic, or hundreds of MB when unbounded. */
 static void huge_sections_are_bounded(void **state)
 {
 	static const char *const pieces[] = {"\n", "pods. Pods ", "pods\n", "podsPodsPods",
@@ -236,9 +236,9 @@ static void huge_sections_are_bounded(void **state)
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		for (int code = 0; code < 2; code++) {
 			struct buf text;
-			buf_init(&text, alloc_default(), 11 << 20);
+			buf_init(&text, alloc_default(), 3 << 20);
 			assert_true(buf_append(&text, code ? STR("```\n") : STR("Pods.\n")));
-			while (text.len < (size_t)10 << 20)
+			while (text.len < (size_t)(code ? 200 : 2048) << 10)
 				assert_true(buf_append(&text, str_c(pieces[i])));
 			assert_true(buf_append(&text, STR("\n```\n")));
 			struct retrieve_result items[] = {result(1, "T", "", buf_str(&text)),

@@ -60,7 +60,7 @@ static void results_have_the_fixed_keys(void **state)
 		{.rank = 2},
 	};
 	struct retrieve_results results = {items, 2, 12500};
-	json_t *value = present_results(STR("why?"), &results);
+	json_t *value = present_results(STR("why?"), &results, STR(""));
 	assert_non_null(value);
 	assert_member(value, "query", "why?");
 	assert_true(json_number_value(json_object_get(value, "took_ms")) == 12.5);
@@ -80,7 +80,7 @@ static void results_have_the_fixed_keys(void **state)
 	assert_member(json_array_get(list, 1), "title", "");
 	json_decref(value);
 	struct retrieve_results none = {NULL, 0, 0};
-	value = present_results(STR(""), &none);
+	value = present_results(STR(""), &none, STR(""));
 	assert_int_equal(json_array_size(json_object_get(value, "results")), 0);
 	json_decref(value);
 }
@@ -147,7 +147,7 @@ static void no_result_is_lost_when_memory_runs_out(void **state)
 	for (size_t n = 1; !done; n++) {
 		countdown = n;
 		json_set_alloc_funcs(counted_malloc, free);
-		json_t *a = present_results(STR("q"), &results);
+		json_t *a = present_results(STR("q"), &results, STR(""));
 		json_t *b = present_answer(STR("q"), &answer);
 		done = countdown > 0;
 		countdown = 0;

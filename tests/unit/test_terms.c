@@ -98,6 +98,10 @@ static void inflections_match(void **state)
 	near(terms_score(&terms, STR("mlflow")), 0); /* two letters match only whole */
 	near(terms_score(&terms, STR("ML!")), 1);
 	near(terms_score(&terms, STR("")), 0);
+	ask("delete"); /* and so do synonyms, in their inflections */
+	near(terms_score(&terms, STR("Katib removes it")), 1);
+	near(terms_score(&terms, STR("cleanup")), 1);
+	near(terms_score(&terms, STR("Katib keeps it")), 0);
 	ask("\xc3\xa9t\xc3\xa9");
 	near(terms_score(&terms, STR("un \xc3\xa9t\xc3\xa9.")), 1);
 }
