@@ -9,7 +9,10 @@
 enum {
 	SOURCES_MAX = 3,
 	CODE_LINES_MAX = 24,
-	CODE_BYTES_MAX = 1200,
+	CODE_BYTES_MAX = 1200,    /* of one block */
+	CODE_BYTES_ENOUGH = 1200, /* of all blocks; then no further one is begun */
+	CODE_PER_SOURCE = 2,
+	LEAD_IN_MAX = 60, /* "Run the following:" says nothing without what follows */
 	/* Of a longer section only the beginning is considered: a question must not take seconds. */
 	SECTION_BYTES_MAX = 256 * 1024,
 };
@@ -110,9 +113,10 @@ static void score_units(const struct terms *terms, const struct retrieve_result 
 }
 
 static enum err_code pick_units(const struct terms *terms, const struct retrieve_result *source,
-				struct passage_pick *pick, size_t budget, bool *code_taken,
+				struct passage_pick *pick, size_t budget, size_t *code_bytes,
 				struct arena *arena, struct err *err)
 {
+	size_t code_blocks = 0;
 	struct unit_list *units = &pick->units;
 	struct candidate *order = arena_array(arena, units->count, sizeof(*order));
 	pick->chosen = arena_array(arena, units->count, sizeof(*pick->chosen));
@@ -125,16 +129,29 @@ static enum err_code pick_units(const struct terms *terms, const struct retrieve
 		if (order[i].score <= 0)
 			break;
 		if (unit->kind == UNIT_CODE) {
-			if (!*code_taken) {
-				unit->text = code_excerpt(terms, unit->text);
-				*code_taken = pick->chosen[order[i].unit] = unit->text.len > 0;
-			}
+			if (*code_bytes >= CODE_BYTES_ENOUGH || code_blocks == CODE_PER_SOURCE)
+				continue;
+			unit->text = code_excerpt(terms, unit->text);
+			pick->chosen[order[i].unit] = unit->text.len > 0;
+			*code_bytes += unit->text.len;
+			code_blocks++;
 		} else if (unit->text.len <= budget) {
 			budget -= unit->text.len;
 			pick->chosen[order[i].unit] = true;
 		}
 	}
 	return ERR_OK;
+}
+
+/* "Run the following:" goes when what follows is not quoted; a long sentence says enough itself. */
+static void drop_lead_ins(struct passage_pick *pick)
+{
+	for (size_t i = 0; i < pick->units.count; i++) {
+		struct str text = pick->units.items[i].text;
+		bool followed = i + 1 < pick->units.count && pick->chosen[i + 1];
+		if (!followed && text.len < LEAD_IN_MAX && str_ends(text, STR(":")))
+			pick->chosen[i] = false;
+	}
 }
 
 static void collect(struct extract *out, const struct passage_pick *pick,
@@ -167,7 +184,7 @@ enum err_code extract_quotes(struct str question, const struct retrieve_results 
 	struct passage_pick picks[SOURCES_MAX];
 	size_t used = results->count < SOURCES_MAX ? results->count : SOURCES_MAX;
 	size_t total = 0;
-	bool code_taken = false;
+	size_t code_bytes = 0;
 	*out = (struct extract){0};
 	enum err_code code = terms_of(question, arena, &terms, err);
 	for (size_t p = 0; p < used && !code; p++) {
@@ -197,9 +214,11 @@ enum err_code extract_quotes(struct str question, const struct retrieve_results 
 	out->coverage = terms_coverage(&terms, all, 2 * used);
 	for (size_t p = 0; p < used && !code; p++) {
 		code = pick_units(&terms, &results->items[p], &picks[p], prose_budget[p],
-				  &code_taken, arena, err);
-		if (!code)
+				  &code_bytes, arena, err);
+		if (!code) {
+			drop_lead_ins(&picks[p]);
 			collect(out, &picks[p], &results->items[p]);
+		}
 	}
 	return code;
 }

@@ -103,12 +103,43 @@ static void code_after_its_introduction_is_quoted(void **state)
 	size_t codes = 0;
 	for (size_t i = 0; i < out.count; i++)
 		codes += out.quotes[i].kind == UNIT_CODE;
-	assert_int_equal(codes, 1); /* one block per answer */
+	assert_int_equal(codes, 2);
 	assert_true(quotes(&out, "retain: true"));
 	assert_true(str_eq(out.quotes[1].language, STR("yaml")));
 	assert_false(out.quotes[0].same_paragraph);
 	assert_int_equal(out.source_count, 2);
 	assert_ptr_equal(out.sources[1], &items[1]);
+}
+
+static void at_most_two_blocks_of_code_come_from_a_section(void **state)
+{
+	struct retrieve_result items[] = {
+		result(1, "Katib", "Retain",
+		       STR("Retain\nPods of trials:\n```sh\npods one\n```\nAnd:\n```sh\npods "
+			   "two\n```\n"
+			   "And then:\n```sh\npods\n```")),
+	};
+	struct extract out = extract("pods of trials", items, 1);
+	size_t codes = 0;
+	for (size_t i = 0; i < out.count; i++)
+		codes += out.quotes[i].kind == UNIT_CODE;
+	assert_int_equal(codes, 2);
+}
+
+static void a_lead_in_goes_with_what_it_announces(void **state)
+{
+	struct buf text;
+	buf_init(&text, alloc_default(), 1 << 20);
+	assert_true(buf_append(&text, STR("H\nTrials have pods.\nRun for the pods:\n```sh\n")));
+	for (int i = 0; i < 3000; i++)
+		assert_true(buf_append_byte(&text, 'x'));
+	assert_true(buf_append(&text, STR("\n```\n")));
+	struct retrieve_result items[] = {result(1, "T", "H", buf_str(&text))};
+	struct extract out = extract("Which pods?", items, 1);
+	assert_int_equal(out.count, 1);
+	assert_true(quotes(&out, "Trials have pods."));
+	assert_false(quotes(&out, "Run for the pods:"));
+	buf_release(&text);
 }
 
 static void sentences_of_one_paragraph_stay_together(void **state)
@@ -217,7 +248,7 @@ static void overlong_lines_of_code_are_passed_over(void **state)
 	assert_true(quotes(&out, "pods: kept"));
 	/* nothing but such a line: no code at all */
 	buf_clear(&text);
-	assert_true(buf_append(&text, STR("H\nThe pods setting:\n```yaml\npods")));
+	assert_true(buf_append(&text, STR("H\nThe pods setting.\n```yaml\npods")));
 	for (int i = 0; i < 3000; i++)
 		assert_true(buf_append_byte(&text, 'x'));
 	assert_true(buf_append(&text, STR("\n```\n")));
@@ -279,6 +310,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_sentences_that_hold_the_words_are_quoted, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(code_after_its_introduction_is_quoted, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(at_most_two_blocks_of_code_come_from_a_section,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lead_in_goes_with_what_it_announces, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(sentences_of_one_paragraph_stay_together, setup,
 						teardown),
