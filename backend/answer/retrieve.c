@@ -169,3 +169,12 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 	out->took_us = clock_monotonic_us(clock) - started;
 	return code;
 }
+
+float retrieve_best_cosine(const struct retrieve_results *results)
+{
+	float best = 0;
+	for (size_t i = 0; i < results->count; i++)
+		if (results->items[i].cosine > best)
+			best = results->items[i].cosine;
+	return best;
+}

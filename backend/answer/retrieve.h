@@ -47,4 +47,7 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 		       struct arena *arena, struct retrieve_results *out,
 		       struct err *err) WARN_UNUSED;
 
+/* The highest cosine of all results, 0 when there are none. */
+float retrieve_best_cosine(const struct retrieve_results *results);
+
 #endif

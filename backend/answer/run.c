@@ -31,19 +31,10 @@ static enum err_code show_stage(const struct answer_sink *sink, const char *stag
 	return ERR_OK;
 }
 
-static float best_cosine(const struct retrieve_results *results)
-{
-	float best = 0;
-	for (size_t i = 0; i < results->count; i++)
-		if (results->items[i].cosine > best)
-			best = results->items[i].cosine;
-	return best;
-}
-
 static bool sufficient(const struct retrieve_results *results, const struct extract *extract)
 {
 	/* No word in common, not even a synonym: nearness alone is then chance ("???"). */
-	return extract->count > 0 && extract->coverage > 0 && best_cosine(results) >= min_cosine;
+	return extract->count > 0 && extract->coverage > 0 && retrieve_best_cosine(results) >= min_cosine;
 }
 
 enum err_code answer_run(const struct answer_deps *deps, struct str question,

@@ -66,7 +66,7 @@ static json_t *failures_json(const struct eval_result *result)
 			continue;
 		json_array_append_new(
 			list,
-			json_pack("{s:o, s:o, s:I, s:o, s:o, s:f, s:f, s:s}", "id",
+			json_pack("{s:o, s:o, s:I, s:o, s:o, s:f, s:f, s:f, s:s}", "id",
 				  json_from_str(o->question->id), "question",
 				  json_from_str(o->question->text), "rank", (json_int_t)o->rank,
 				  "gold",
@@ -74,7 +74,8 @@ static json_t *failures_json(const struct eval_result *result)
 									: STR("")),
 				  "first", json_from_str(o->first_page), "fact_recall@5",
 				  o->fact_recall5, "answer_fact_recall", o->answer_fact_recall,
-				  "route", answer_route_name(o->route)));
+				  "cosine", (double)o->cosine, "route",
+				  answer_route_name(o->route)));
 	}
 	return list;
 }

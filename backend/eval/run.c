@@ -134,15 +134,6 @@ static void finish_answers(const struct tally *t, struct eval_answers *out)
 		.off_topic_refusal = share((double)t->refused_off_topic, (double)t->off_topic)};
 }
 
-static float best_cosine(const struct retrieve_results *results)
-{
-	float best = 0;
-	for (size_t i = 0; i < results->count; i++)
-		if (results->items[i].cosine > best)
-			best = results->items[i].cosine;
-	return best;
-}
-
 static enum err_code run_question(const struct answer_deps *deps, const struct question *q,
 				  bool answers, struct arena *scratch, struct arena *keep,
 				  struct eval_result *out, struct tally *tally,
@@ -158,7 +149,7 @@ static enum err_code run_question(const struct answer_deps *deps, const struct q
 	if (code)
 		return code;
 	*took_ms = (double)results.took_us / 1000;
-	outcome->cosine = best_cosine(&results);
+	outcome->cosine = retrieve_best_cosine(&results);
 	if (q->kind == QUESTION_DOCS || q->kind == QUESTION_FOLLOW_UP)
 		code = measure_retrieval(q, &results, scratch,
 					 q->kind == QUESTION_DOCS ? &out->retrieval
