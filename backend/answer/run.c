@@ -34,7 +34,8 @@ static enum err_code show_stage(const struct answer_sink *sink, const char *stag
 static bool sufficient(const struct retrieve_results *results, const struct extract *extract)
 {
 	/* No word in common, not even a synonym: nearness alone is then chance ("???"). */
-	return extract->count > 0 && extract->coverage > 0 && retrieve_best_cosine(results) >= min_cosine;
+	return extract->count > 0 && extract->coverage > 0 &&
+	       retrieve_best_cosine(results) >= min_cosine;
 }
 
 enum err_code answer_run(const struct answer_deps *deps, struct str question,
