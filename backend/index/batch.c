@@ -104,7 +104,7 @@ enum err_code batch_add(struct batch *batch, struct prepared *document, struct e
 /* Shared by the threads of one flush. */
 struct embed_job {
 	struct batch *batch;
-	atomic_size_t next;
+	atomic_size_t next, done;
 	atomic_bool failed;
 	pthread_mutex_t lock;
 	struct err first; /* under lock */
@@ -115,27 +115,34 @@ static bool stopping(const struct batch *batch)
 	return batch->deps->stop && atomic_load(batch->deps->stop);
 }
 
+/* Embeds the next chunk; false when there is none, or the run has failed or is to stop. */
+static bool embed_next(struct embed_job *job)
+{
+	struct batch *batch = job->batch;
+	size_t i = atomic_fetch_add(&job->next, 1);
+	if (i >= batch->pending_count || atomic_load(&job->failed) || stopping(batch))
+		return false;
+	struct err problem = {ERR_OK, ""};
+	struct pending *item = &batch->pending[i];
+	if (item->same_as)
+		return true;
+	item->embedded = embed_texts(batch->deps->embedder, &item->text, 1, item->vector,
+				     &problem) == ERR_OK;
+	if (item->embedded) {
+		atomic_fetch_add(&job->done, 1);
+		return true;
+	}
+	pthread_mutex_lock(&job->lock);
+	if (!atomic_exchange(&job->failed, true))
+		job->first = problem;
+	pthread_mutex_unlock(&job->lock);
+	return false;
+}
+
 static void *embed_thread(void *arg)
 {
-	struct embed_job *job = arg;
-	struct batch *batch = job->batch;
-	while (!atomic_load(&job->failed) && !stopping(batch)) {
-		size_t i = atomic_fetch_add(&job->next, 1);
-		if (i >= batch->pending_count)
-			break;
-		struct err problem = {ERR_OK, ""};
-		struct pending *item = &batch->pending[i];
-		if (item->same_as)
-			continue;
-		item->embedded = embed_texts(batch->deps->embedder, &item->text, 1, item->vector,
-					     &problem) == ERR_OK;
-		if (item->embedded)
-			continue;
-		pthread_mutex_lock(&job->lock);
-		if (!atomic_exchange(&job->failed, true))
-			job->first = problem;
-		pthread_mutex_unlock(&job->lock);
-	}
+	while (embed_next(arg))
+		continue;
 	return NULL;
 }
 
@@ -160,7 +167,9 @@ static enum err_code embed_pending(struct batch *batch, struct err *err)
 	while (started + 1 < wanted &&
 	       pthread_create(&threads[started], NULL, embed_thread, &job) == 0)
 		started++;
-	embed_thread(&job);
+	while (embed_next(&job))
+		if (batch->tick)
+			batch->tick(batch->tick_ctx, batch->embedded + atomic_load(&job.done));
 	for (size_t i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	pthread_mutex_destroy(&job.lock);

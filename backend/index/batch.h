@@ -17,6 +17,9 @@ struct batch {
 	struct pending *pending;
 	size_t pending_count, pending_capacity;
 	uint64_t embedded, reused; /* over the batch's life */
+	/* Told, on the thread that flushes, how many chunks are embedded by now; may be NULL. */
+	void (*tick)(void *ctx, uint64_t embedded);
+	void *tick_ctx;
 };
 
 void batch_init(struct batch *batch, const struct index_deps *deps,

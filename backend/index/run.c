@@ -75,6 +75,14 @@ static enum err_code index_item(struct run *run, struct source *source,
 	return code;
 }
 
+/* A batch takes a minute with a large model: its chunks are progress too. */
+static void show_chunks(void *ctx, uint64_t embedded)
+{
+	struct run *run = ctx;
+	run->progress.chunks_embedded = run->report->embedded_chunks + embedded;
+	show_progress(run);
+}
+
 static enum err_code index_source(struct run *run, struct source *source,
 				  const struct source_list *list, struct index_repo *repo,
 				  struct err *err)
@@ -85,6 +93,8 @@ static enum err_code index_source(struct run *run, struct source *source,
 	if (!batch)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	batch_init(batch, run->deps, run->options, source);
+	batch->tick = show_chunks;
+	batch->tick_ctx = run;
 	for (size_t i = 0; i < list->skip_count && !code; i++)
 		code = add_skip(run, list->skipped[i].path, list->skipped[i].reason, err);
 	for (size_t i = 0; i < list->count && !code; i++) {

@@ -415,6 +415,39 @@ static void many_pages_go_through_in_batches(void **state)
 	assert_true(finds(f, STR("Number149word"), STR("many/p149.md")));
 }
 
+struct seen_progress {
+	uint64_t last, steps; /* chunks embedded, and how often that grew within one document */
+	uint64_t document;
+};
+
+static void watch_progress(void *ctx, const struct index_progress *progress)
+{
+	struct seen_progress *seen = ctx;
+	seen->steps += progress->documents_done == seen->document &&
+		       progress->chunks_embedded > seen->last;
+	seen->document = progress->documents_done;
+	seen->last = progress->chunks_embedded;
+}
+
+/* With a large model one page takes a minute: its chunks must show, not only pages. */
+static void chunks_are_progress_too(void **state)
+{
+	struct fixture *f = *state;
+	struct seen_progress seen = {0, 0, UINT64_MAX};
+	struct buf text;
+	buf_init(&text, alloc_default(), 1 << 20);
+	for (int i = 0; i < 60; i++)
+		assert_true(buf_printf(&text, "# Heading %d\n\nText number %d.\n\n", i, i));
+	mini_site_write(&f->site, "long.md", buf_str(&text));
+	buf_release(&text);
+	f->site.progress = watch_progress;
+	f->site.progress_ctx = &seen;
+	index_all(f, one, 1);
+	f->site.progress = NULL;
+	assert_true(seen.steps >= 60);
+	assert_int_equal(seen.last, f->report.embedded_chunks);
+}
+
 static void another_model_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -455,6 +488,7 @@ int main(void)
 		TEST(several_threads_make_the_same_index),
 		TEST(two_sources_live_side_by_side),
 		TEST(many_pages_go_through_in_batches),
+		TEST(chunks_are_progress_too),
 		TEST(another_model_is_refused),
 		TEST(bad_chunk_options_are_an_error),
 	};
