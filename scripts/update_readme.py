@@ -25,21 +25,34 @@ def figure(value):
 
 
 def table(folder, models):
-    head = ["model", "questions", *(name for name, _, _ in COLUMNS), "median answer"]
+    head = ["model", "questions", *(name for name, _, _ in COLUMNS)]
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
     for model in models:
         report = json.loads((folder / f"{model}.json").read_text())
         cells = [model, str(report["n"])]
         cells += [figure(report.get(part, {}).get(key)) for _, part, key in COLUMNS]
-        cells.append(f"{report['latency_ms']['p50']:.0f} ms")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+SHOWN = 700  # characters of the answer: the README's first screen holds no more
+
+
+def shorten(text):
+    """Whole paragraphs up to SHOWN characters; what is left out is marked. Code stays whole."""
+    kept, fenced = [], False
+    for line in text.splitlines():
+        if not fenced and not line and sum(map(len, kept)) > SHOWN:
+            return "\n".join(kept + ["", "[…]"])
+        fenced ^= line.startswith("```")
+        kept.append(line)
+    return text
 
 
 def answer(folder, model):
     """The terminal's output, put together from the JSON of the same answer."""
     result = json.loads((folder / f"{model}-answer.json").read_text())
-    lines = ["$ docs-bot ask " + result["question"], "", result["answer"].strip(), "", "Sources:"]
+    lines = ["$ docs-bot ask " + result["question"], "", shorten(result["answer"].strip()), "", "Sources:"]
     for c in result["citations"]:
         section = f" › {c['section']}" if c["section"] else ""
         lines += [f"[{c['index']}] {c['title']}{section}", f"    {c['url']}"]
