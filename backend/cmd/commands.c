@@ -49,7 +49,9 @@ struct str context_words(const struct context *ctx)
 
 bool context_print_json(json_t *value)
 {
-	bool ok = value && json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) == 0 &&
+	bool ok = value &&
+		  json_dumpf(value, stdout,
+			     JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12)) == 0 &&
 		  putchar('\n') != EOF && fflush(stdout) == 0;
 	json_decref(value);
 	return ok;

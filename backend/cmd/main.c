@@ -101,6 +101,8 @@ static int take_option(struct context *ctx, struct parsed *parsed, int argc, cha
 		value = option_value(argc, argv, at);
 		if (!value)
 			return context_usage(ctx, "--%.*s needs a value", STR_ARG(name));
+	} else if (equals != STR_NPOS) {
+		return context_usage(ctx, "--%.*s takes no value", STR_ARG(name));
 	}
 	if (!option) {
 		if (config_set(&ctx->config, setting, str_c(value), CONFIG_FLAG, &err))

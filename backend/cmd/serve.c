@@ -37,6 +37,30 @@ static bool parse_listen(struct context *ctx, const char **host, int *port)
 	return copy.ptr != NULL;
 }
 
+/*
+ * A service may start before its index is there; one whose index it can never use must not. What
+ * readers would be told later is said here first.
+ */
+static enum err_code check_index(struct context *ctx, struct store_opener *opener,
+				 const struct embedder *embedder, struct err *err)
+{
+	struct store *store = NULL;
+	struct store_stats stats;
+	enum err_code code = backends_open_store(opener, &store, err);
+	if (!code)
+		code = store_stats(store, ctx->arena, &stats, err);
+	if (!code && stats.chunks && !str_eq(stats.model, str_c(embedder->model)))
+		code = err_set(err, ERR_MISMATCH,
+			       "the index was made with model %.*s, not %s: use --model %.*s, or "
+			       "index again with --rebuild",
+			       STR_ARG(stats.model), embedder->model, STR_ARG(stats.model));
+	store_close(store);
+	if (code != ERR_NOTFOUND)
+		return code;
+	log_warn(&ctx->log, "serve", "answers start when there is an index: %s", err->message);
+	return ERR_OK;
+}
+
 int command_serve(struct context *ctx)
 {
 	struct err err = {ERR_OK, ""};
@@ -58,6 +82,8 @@ int command_serve(struct context *ctx)
 	enum err_code code = backends_opener_init(ctx, &opener, &err);
 	if (!code)
 		code = backends_embedder(ctx, &embedder, &err);
+	if (!code)
+		code = check_index(ctx, &opener, embedder, &err);
 	if (!code) {
 		const struct serve_deps deps = {.open_store = backends_open_store,
 						.ctx = &opener,

@@ -133,13 +133,14 @@ static void handle_document(struct conn *conn, struct str path)
  */
 static bool query_value(struct lws *wsi, struct str name, struct buf *out)
 {
-	int len;
-	for (int i = 0; (len = lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i)) > 0; i++) {
+	for (int i = 0;; i++) {
+		/* 0 is an empty fragment ("?&q=x") or the end; only the copy tells which. */
+		int len = lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i);
 		size_t before = out->len;
 		if (!buf_reserve(out, (size_t)len + 1) ||
 		    lws_hdr_copy_fragment(wsi, out->ptr + before, len + 1, WSI_TOKEN_HTTP_URI_ARGS,
 					  i) < 0)
-			continue;
+			return false;
 		struct str pair = {out->ptr + before, (size_t)len};
 		if (pair.len > name.len && pair.ptr[name.len] == '=' && str_starts(pair, name)) {
 			out->len += (size_t)len;

@@ -168,7 +168,8 @@ static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *
 {
 	struct service *service = wsi ? lws_context_user(lws_get_context(wsi)) : NULL;
 	if (!service || wsi != service->listener)
-		return 0;
+		/* A client that asks for this protocol by name is none of ours. */
+		return reason == LWS_CALLBACK_ESTABLISHED ? -1 : 0;
 	if (reason == LWS_CALLBACK_RAW_RX_FILE)
 		accept_all(service);
 	else if (reason == LWS_CALLBACK_RAW_CLOSE_FILE)
@@ -207,10 +208,18 @@ static enum err_code listen_open(const struct serve_options *options, int *out, 
 		return err_set(err, ERR_INVALID,
 			       "cannot listen on '%s': %s; see --listen HOST:PORT", options->host,
 			       gai_strerror(failed));
-	fd = socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-	    bind(fd, list->ai_addr, list->ai_addrlen) || listen(fd, SOMAXCONN))
-		number = errno;
+	/* "localhost" may come as ::1 first on a machine without IPv6: then the next one serves. */
+	for (const struct addrinfo *at = list; at; at = at->ai_next) {
+		if (fd >= 0)
+			close(fd);
+		fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		bool failed_here = fd < 0 ||
+				   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+				   bind(fd, at->ai_addr, at->ai_addrlen) || listen(fd, SOMAXCONN);
+		number = failed_here ? errno : 0;
+		if (!number || number == EADDRINUSE || number == EACCES)
+			break;
+	}
 	freeaddrinfo(list);
 	struct sockaddr_storage address;
 	socklen_t size = sizeof(address);

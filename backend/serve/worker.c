@@ -211,6 +211,14 @@ static enum err_code need_store(struct worker *worker, struct err *err)
 	if (!stats.chunks)
 		return err_set(err, ERR_UNAVAILABLE,
 			       "no index yet: run `docs-bot index` and ask again");
+	if (deps->embedder && !str_eq(stats.model, str_c(deps->embedder->model))) {
+		err_set(err, ERR_MISMATCH,
+			"the index was made with model %.*s, not %s: serve with --model %.*s, or "
+			"index again with --rebuild",
+			STR_ARG(stats.model), deps->embedder->model, STR_ARG(stats.model));
+		drop_store(worker);
+		return ERR_MISMATCH;
+	}
 	worker->filled = true;
 	return ERR_OK;
 }
@@ -381,7 +389,7 @@ static void run_ready(struct worker *worker, struct job *job)
 		return;
 	}
 	/* Look again each time: the index may have been deleted since the last answer. */
-	worker->filled = false;
+	drop_store(worker);
 	if (need_store(worker, &err)) {
 		err_context(&err, "index");
 		finish_problem(worker, job, 503, err.message);

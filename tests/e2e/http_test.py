@@ -308,3 +308,10 @@ def test_many_at_once():
             assert b"retry-after" in answer.lower()
     assert set(statuses) <= {b"200", b"503"}
     assert b"200" in statuses
+
+
+@pytest.mark.parametrize("query", ["&q=pods", "x=1&&q=pods", "q=pods&", "top_k=1&&&q=pods"])
+def test_empty_parts_of_the_query(query):
+    status, _, body = request("/api/search?" + query)
+    assert status == 200, body
+    assert json.loads(body)["query"] == "pods"

@@ -309,6 +309,8 @@ def test_no_command_shows_help_and_is_wrong_use():
     (["completion", "tcsh"], "bash"),
     (["model", "steal"], "fetch"),
     (["serve", "--listen", "nowhere"], "HOST:PORT"),
+    (["index", ".", "--dry-run=false"], "--dry-run takes no value"),
+    (["search", "pods", "--json=1"], "--json takes no value"),
     (["--chunk-tokens", "1", "index", "."], "chunk_tokens"),
 ])
 def test_wrong_use_is_exit_2_with_a_hint(bot, arguments, hint):

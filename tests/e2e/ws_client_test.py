@@ -299,6 +299,17 @@ def test_unknown_subprotocol_and_extension():
     run(body())
 
 
+def test_inner_protocol_cannot_be_chosen():
+    """The service's own listening socket has a protocol of its own, which is not for clients."""
+
+    async def body():
+        with pytest.raises(websockets.exceptions.WebSocketException):
+            async with connect(subprotocols=["listener"]) as ws:
+                await read_frame(ws)
+
+    run(body())
+
+
 def test_client_that_leaves_in_the_middle():
     async def body():
         for _ in range(5):

@@ -21,13 +21,16 @@
 
 /* ---- a store of one section ---- */
 
+/* What the store says it was made with; a test of another model changes it. */
+static const char *store_model = "fake-embedder";
+
 static enum err_code one_stats(struct store *s, struct arena *arena, struct store_stats *out,
 			       struct err *err)
 {
 	*out = (struct store_stats){.documents = 1,
 				    .sections = 1,
 				    .chunks = 1,
-				    .model = STR("fake"),
+				    .model = str_c(store_model),
 				    .dimension = FAKE_EMBEDDER_DIMENSION};
 	return ERR_OK;
 }
@@ -396,6 +399,22 @@ static void test_chat(void **state)
 	finish(&running);
 }
 
+/* Vectors of two models have nothing to say to each other, even at the same dimension. */
+static void test_index_of_another_model(void **state)
+{
+	struct running running;
+	char text[65536];
+	store_model = "another";
+	start(&running);
+	assert_true(get(running.port, "/readyz", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 503 "));
+	assert_non_null(strstr(text, "made with model another, not fake-embedder"));
+	assert_true(get(running.port, "/api/search?q=pods", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 503 "));
+	finish(&running);
+	store_model = "fake-embedder";
+}
+
 static void test_index_appears_later(void **state)
 {
 	struct running running;
@@ -535,6 +554,7 @@ int main(void)
 		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_chat),
+		cmocka_unit_test(test_index_of_another_model),
 		cmocka_unit_test(test_index_appears_later),
 		cmocka_unit_test(test_many_clients),
 		cmocka_unit_test(test_stop_with_open_connections),

@@ -6,6 +6,19 @@ static struct store_sqlite *sqlite_of(struct store *base)
 	return (struct store_sqlite *)base;
 }
 
+/* What a reader holds open may have been removed or replaced under its name, and nothing fails then. */
+static enum err_code check_moved(struct store_sqlite *s, struct err *err)
+{
+	int moved = 0;
+
+	if (!s->writable)
+		(void)sqlite3_file_control(s->index.handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	if (moved)
+		return err_set(err, ERR_NOTFOUND, "%s was removed or replaced: ask again",
+			       s->index.path);
+	return ERR_OK;
+}
+
 enum err_code store_sqlite_state(struct store_sqlite *s, struct arena *arena,
 				 struct store_state *out, struct err *err)
 {
@@ -14,6 +27,8 @@ enum err_code store_sqlite_state(struct store_sqlite *s, struct arena *arena,
 	enum err_code code = store_db_stmt(&s->index, INDEX_STATE, &stmt, err);
 
 	*out = (struct store_state){0};
+	if (!code)
+		code = check_moved(s, err);
 	if (code)
 		return code;
 	rc = sqlite3_step(stmt);
@@ -69,6 +84,8 @@ enum err_code store_sqlite_stats(struct store *base, struct arena *arena, struct
 	enum err_code code = store_db_stmt(&s->index, INDEX_STATS, &stmt, err);
 
 	*out = (struct store_stats){0};
+	if (!code)
+		code = check_moved(s, err);
 	if (code)
 		return code;
 	rc = sqlite3_step(stmt);
