@@ -66,8 +66,13 @@ static void append_code(struct buf *text, const struct quote *quote)
 	    str_find(quote->language, STR("`"), 0) == STR_NPOS)
 		buf_append(text, quote->language);
 	buf_append_byte(text, '\n');
+	/* An excerpt says that it is one: nobody should paste half a statement unawares. */
+	if (quote->cut_before)
+		buf_append(text, STR("…\n"));
 	buf_append(text, quote->text);
 	buf_append_byte(text, '\n');
+	if (quote->cut_after)
+		buf_append(text, STR("…\n"));
 	for (size_t i = 0; i < fence; i++)
 		buf_append_byte(text, '`');
 }

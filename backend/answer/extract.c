@@ -131,7 +131,10 @@ static enum err_code pick_units(const struct terms *terms, const struct retrieve
 		if (unit->kind == UNIT_CODE) {
 			if (*code_bytes >= CODE_BYTES_ENOUGH || code_blocks == CODE_PER_SOURCE)
 				continue;
-			unit->text = code_excerpt(terms, unit->text);
+			struct str whole = unit->text;
+			unit->text = code_excerpt(terms, whole);
+			unit->cut_before = unit->text.ptr > whole.ptr;
+			unit->cut_after = unit->text.ptr + unit->text.len < whole.ptr + whole.len;
 			pick->chosen[order[i].unit] = unit->text.len > 0;
 			*code_bytes += unit->text.len;
 			code_blocks++;
@@ -168,6 +171,8 @@ static void collect(struct extract *out, const struct passage_pick *pick,
 				       .kind = unit->kind,
 				       .text = unit->text,
 				       .language = unit->language,
+				       .cut_before = unit->cut_before,
+				       .cut_after = unit->cut_after,
 				       .same_paragraph = any && unit->kind == UNIT_SENTENCE &&
 							 unit->paragraph == paragraph};
 		paragraph = unit->paragraph;

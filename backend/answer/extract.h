@@ -10,7 +10,8 @@ struct quote {
 	enum unit_kind kind;
 	struct str text;
 	struct str language;
-	bool same_paragraph; /* goes on in the paragraph of the quote before it */
+	bool cut_before, cut_after; /* lines of code are left out there */
+	bool same_paragraph;        /* goes on in the paragraph of the quote before it */
 };
 
 struct extract {

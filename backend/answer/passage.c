@@ -49,7 +49,8 @@ static void add(struct splitter *s, enum unit_kind kind, struct str text, struct
 		text = str_trim(text);
 	if (str_trim(text).len == 0 || s->count == s->capacity)
 		return;
-	s->items[s->count++] = (struct unit){kind, text, language, s->paragraph};
+	s->items[s->count++] = (struct unit){
+		.kind = kind, .text = text, .language = language, .paragraph = s->paragraph};
 }
 
 static void add_sentences(struct splitter *s, struct str line)

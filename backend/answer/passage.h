@@ -12,9 +12,10 @@ enum unit_kind { UNIT_SENTENCE, UNIT_LIST_ITEM, UNIT_CODE };
 
 struct unit {
 	enum unit_kind kind;
-	struct str text;     /* of code: without the fences */
-	struct str language; /* of code */
-	size_t paragraph;    /* units of one paragraph share the number */
+	struct str text;            /* of code: without the fences */
+	struct str language;        /* of code */
+	size_t paragraph;           /* units of one paragraph share the number */
+	bool cut_before, cut_after; /* an excerpt of longer code; set by whoever cuts it */
 };
 
 struct unit_list {

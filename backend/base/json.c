@@ -43,7 +43,8 @@ static int append_part(const char *part, size_t size, void *ctx)
 enum err_code json_write(const json_t *value, struct buf *out, struct err *err)
 {
 	if (value &&
-	    json_dump_callback(value, append_part, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
+	    json_dump_callback(value, append_part, out,
+			       JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12)) == 0)
 		return ERR_OK;
 	enum err_code code = buf_ok(out, "JSON document", err);
 	return code ? code : err_set(err, ERR_NOMEM, "out of memory for a JSON document");

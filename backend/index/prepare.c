@@ -8,7 +8,7 @@
 #include "index/url.h"
 
 /* Grows whenever parsing or chunking changes what is stored for the same bytes. */
-#define PREPARE_VERSION "2"
+#define PREPARE_VERSION "3"
 
 enum {
 	BINARY_PROBE = 8192,
@@ -59,7 +59,7 @@ static struct str not_text(struct str bytes, struct arena *arena)
 static enum err_code parse_by_name(struct str path, struct str text, struct arena *arena,
 				   struct document *out, struct err *err)
 {
-	if (str_ends(path, STR(".txt")))
+	if (path.len > 4 && str_eq_nocase(str_slice(path, path.len - 4, path.len), STR(".txt")))
 		return parse_plain(text, arena, out, err);
 	return parse_markdown(text, arena, out, err);
 }

@@ -73,17 +73,23 @@ static struct retrieve_result result(int64_t document, const char *title, const 
 
 static struct quote prose(size_t source, const char *text, bool same_paragraph)
 {
-	return (struct quote){source, UNIT_SENTENCE, str_c(text), STR(""), same_paragraph};
+	return (struct quote){.source = source,
+			      .kind = UNIT_SENTENCE,
+			      .text = str_c(text),
+			      .same_paragraph = same_paragraph};
 }
 
 static struct quote item(size_t source, const char *text)
 {
-	return (struct quote){source, UNIT_LIST_ITEM, str_c(text), STR(""), false};
+	return (struct quote){.source = source, .kind = UNIT_LIST_ITEM, .text = str_c(text)};
 }
 
 static struct quote code(size_t source, const char *language, const char *text)
 {
-	return (struct quote){source, UNIT_CODE, str_c(text), str_c(language), false};
+	return (struct quote){.source = source,
+			      .kind = UNIT_CODE,
+			      .text = str_c(text),
+			      .language = str_c(language)};
 }
 
 static enum err_code run(struct fixture *f, struct quote *quotes, size_t count,
@@ -154,6 +160,17 @@ static void code_alone_is_introduced_by_its_heading(void **state)
 	struct quote quotes[] = {code(0, "", "x"), code(1, "sh", "y")};
 	compose(f, quotes, 2, sources, 2);
 	assert_text(f, "Keep pods [1]:\n\n```\nx\n```\n\nPage [2]:\n\n```sh\ny\n```");
+}
+
+static void an_excerpt_of_code_says_so(void **state)
+{
+	struct fixture *f = *state;
+	struct retrieve_result a = result(1, "T", "H", "u");
+	const struct retrieve_result *sources[] = {&a};
+	struct quote quotes[] = {prose(0, "See.", false), code(0, "go", "x"), code(0, "go", "y")};
+	quotes[1].cut_before = quotes[1].cut_after = true;
+	compose(f, quotes, 3, sources, 1);
+	assert_text(f, "See. [1]\n\n```go\n…\nx\n…\n```\n\n```go\ny\n```");
 }
 
 struct fence_case {
@@ -238,7 +255,7 @@ static void answers_have_a_limit(void **state)
 	char *text = malloc(len);
 	assert_non_null(text);
 	memset(text, 'a', len);
-	struct quote quotes[] = {{0, UNIT_SENTENCE, {text, len}, STR(""), false}};
+	struct quote quotes[] = {{.kind = UNIT_SENTENCE, .text = {text, len}}};
 	assert_int_equal(run(f, quotes, 1, sources, 1, &err), ERR_LIMIT);
 	assert_non_null(strstr(err.message, "the answer is longer"));
 	assert_int_equal(f->pieces, 0);
@@ -341,6 +358,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_part_carries_its_citation, setup, teardown),
 		cmocka_unit_test_setup_teardown(code_alone_is_introduced_by_its_heading, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(an_excerpt_of_code_says_so, setup, teardown),
 		cmocka_unit_test(code_cannot_close_its_fence),
 		cmocka_unit_test(odd_languages_are_dropped),
 		cmocka_unit_test(a_reader_that_leaves_ends_it),

@@ -229,6 +229,7 @@ static void long_code_is_cut_at_lines(void **state)
 	assert_non_null(code);
 	assert_true(str_find(code->text, STR("line300: podsetting"), 0) != STR_NPOS);
 	assert_true(code->text.len <= 1200);
+	assert_true(code->cut_before && code->cut_after);
 	assert_true(str_starts(code->text, STR("line"))); /* whole lines */
 	assert_true(code->text.ptr[code->text.len] == '\n');
 	buf_release(&text);

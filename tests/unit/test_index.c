@@ -236,6 +236,7 @@ static void bad_files_are_skipped_with_a_reason(void **state)
 			    "ELF\0\0\0"));
 	mini_site_write(&f->site, "latin1.md", STR("Caf\xe9 in Latin-1\n"));
 	mini_site_write(&f->site, "cut.md", STR("# T\n\nends in half a char \xe2\x82"));
+	mini_site_write(&f->site, "NOTES.TXT", STR("* argon <name> _as_ written\n"));
 	mini_site_write(&f->site, "bom.md", STR("\xef\xbb\xbf# Bom\n\nWith xenon.\n"));
 	free(large);
 	index_all(f, one, 1);
@@ -244,8 +245,9 @@ static void bad_files_are_skipped_with_a_reason(void **state)
 	assert_skipped(f, "cut.md", STR("not UTF-8 (byte 26)"));
 	assert_skipped(f, "large.md", STR("1048577"));
 	assert_int_equal(f->report.skip_count, 4);
-	/* the empty file and the one with a byte order mark are pages */
-	assert_int_equal(f->report.documents, MINI_SITE_PAGES + 2);
+	/* the empty file, the plain one and the one with a byte order mark are pages */
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES + 3);
+	assert_true(finds(f, STR("argon"), STR("NOTES.TXT")));
 	assert_true(finds(f, STR("xenon"), STR("bom.md")));
 }
 
