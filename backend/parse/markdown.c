@@ -16,6 +16,7 @@
 #include "parse/frontmatter.h"
 #include "parse/html.h"
 #include "parse/shortcode.h"
+#include "parse/tabs.h"
 
 #define TEXT_MAX (64u << 20)
 
@@ -432,6 +433,8 @@ enum err_code parse_markdown(struct str text, struct arena *arena, struct docume
 		return code;
 	out->title = front.title;
 	out->description = front.description;
+	if (front.body.len && !(front.body = tabs_fence(front.body, arena)).ptr)
+		return arena_fail(arena, err);
 	/* placeholders and guards lengthen the text, each at most as often as it has bytes */
 	buf_init(&source, arena->alloc, front.body.len * 4 + 64);
 	buf_init(&w.scratch, arena->alloc, front.body.len * 4 + 4096);

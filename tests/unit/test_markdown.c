@@ -164,7 +164,7 @@ static void test_shortcodes(void **state)
 	check("{{< tabs name=\"ids\" >}}\n{{< tab \"Linux\" >}}\n## H\ntext\n{{< /tab >}}\n"
 	      "{{{< blocks/tab name=\"Mac\" codelang=\"yaml\" >}}\n1. one\n{{< /blocks/tab >}}}\n"
 	      "{{< /tabs >}}\n",
-	      "P Linux\n= 2 H|h|H\nP text\nP Mac\nL0 one\n");
+	      "P Linux\n= 2 H|h|H\nP text\nP Mac\nC yaml|1. one\n");
 	check("{{< figure src=\"a.png\" alt=\"The UI\" title=\"Main \\\"page\\\"\" caption=\"The "
 	      "UI\" >}}",
 	      "P The UI. Main \"page\"\n");
@@ -183,6 +183,22 @@ static void test_shortcodes(void **state)
 	/* an empty title, and an alert without text */
 	check("{{% alert title=\"\" %}}\nx\n{{% /alert %}}\n", "P x\n");
 	check("{{% alert title=\"Alone\" %}}\n{{% /alert %}}\ny\n", "P Alone\nP y\n");
+}
+
+static void test_tabs_of_code(void **state)
+{
+	check("{{< tabpane >}}\n{{< tab header=\"Python\" lang=\"python\" >}}\ndef f(x):\n    "
+	      "return x"
+	      "\n\n# end\n{{< /tab >}}\n{{% tab header=\"Words\" %}}\nplain *text*\n{{% /tab %}}\n"
+	      "{{< /tabpane >}}\nafter\n",
+	      "P Python\nC python|def f(x):\n    return x\n\n# end\nP Words: plain text\nP "
+	      "after\n");
+	/* its own fence, no end, a block of code that shows tabs: as they are */
+	check("{{< tab \"A\" lang=\"sh\" >}}\n```sh\nls\n```\n{{< /tab >}}\n", "P A\nC sh|ls\n");
+	check("{{< tab header=\"A\" lang=\"sh\" >}}\nopen\n{{< tab header=\"B\" lang=\"sh\" >}}\n",
+	      "P A open B\n");
+	check("```\n{{< tab lang=\"sh\" >}}\nls\n{{< /tab >}}\n```\n",
+	      "C |{{< tab lang=\"sh\" >}}\nls\n{{< /tab >}}\n");
 }
 
 static void test_shortcodes_in_code(void **state)
@@ -466,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_headings),
 		cmocka_unit_test(test_anchors),
 		cmocka_unit_test(test_shortcodes),
+		cmocka_unit_test(test_tabs_of_code),
 		cmocka_unit_test(test_shortcodes_in_code),
 		cmocka_unit_test(test_broken_shortcodes),
 		cmocka_unit_test(test_html),
