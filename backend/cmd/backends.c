@@ -24,6 +24,10 @@ static enum err_code default_data_dir(struct context *ctx, struct str *out, stru
 
 enum err_code backends_data_dir(struct context *ctx, struct str *out, struct err *err)
 {
+	const char *milvus = getenv("MILVUS_HOST");
+	if (milvus && *milvus)
+		log_warn(&ctx->log, "store",
+			 "MILVUS_HOST is set, but this version keeps its index in SQLite only");
 	*out = str_c(config_string(&ctx->config, SET_DATA_DIR));
 	return out->len ? ERR_OK : default_data_dir(ctx, out, err);
 }

@@ -15,7 +15,7 @@ MAKE_TINY_MODEL = Path(os.environ.get("DOCS_BOT_MAKE_TINY_MODEL")
 SITE = Path(__file__).resolve().parent / "site"
 
 # Settings that the machine may have for a real deployment.
-SETTINGS = ("PORT", "MODEL", "EMBEDDING_MODEL", "ALLOWED_ORIGINS", "DOCS_BOT_DATA_DIR",
+SETTINGS = ("PORT", "MODEL", "MILVUS_HOST", "EMBEDDING_MODEL", "ALLOWED_ORIGINS", "DOCS_BOT_DATA_DIR",
             "DOCS_BOT_LISTEN", "DOCS_BOT_BASE_URL", "DOCS_BOT_LOG_LEVEL", "DOCS_BOT_LOG_FORMAT")
 
 

@@ -137,6 +137,21 @@ def test_search_json(indexed):
     assert found["results"][0]["path"] == POD_PAGE
 
 
+def test_search_by_type(indexed):
+    """As /api/search: every type is known, only `doc` has results."""
+    documents = indexed.run("--json", "search", "--type", "doc", "finished trials").json
+    assert documents["results"]
+    issues = indexed.run("--json", "search", "--type", "issue", "finished trials")
+    assert issues.code == 0 and issues.json["results"] == []
+    wrong = indexed.run("search", "--type", "page", "finished trials")
+    assert wrong.code == 2 and "pull_request" in wrong.err
+
+
+def test_milvus_is_not_silently_ignored(indexed):
+    run = indexed.run("search", "finished trials", env={"MILVUS_HOST": "milvus.example"})
+    assert run.code == 0 and "MILVUS_HOST" in run.err
+
+
 @pytest.mark.parametrize("identifier, page", [
     ("KF_PIPELINES_SA_TOKEN_PATH", "artifacts-store.md"),
     ("spec.earlyStopping", "early-stopping.md"),
