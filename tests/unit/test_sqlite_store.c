@@ -243,6 +243,27 @@ static void test_reader_needs_an_index(void **state)
 	store_close(s);
 }
 
+/* The file that a reader holds open lives on without its name; readers must hear of it. */
+static void test_removed_index_is_noticed(void **state)
+{
+	struct store *reader;
+	struct store_stats stats;
+	struct arena arena;
+	struct err err = {ERR_OK, ""};
+	char path[512];
+
+	make_index(*state, 1);
+	assert_int_equal(open_store(*state, false, NULL, &reader, &err), ERR_OK);
+	arena_init(&arena, alloc_default(), 1 << 20);
+	assert_int_equal(store_stats(reader, &arena, &stats, &err), ERR_OK);
+	fixture_path(path, *state, STORE_INDEX_FILE);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(store_stats(reader, &arena, &stats, &err), ERR_NOTFOUND);
+	assert_non_null(strstr(err.message, "removed or replaced"));
+	arena_release(&arena);
+	store_close(reader);
+}
+
 static void test_unusable_folder(void **state)
 {
 	char path[512];
@@ -696,6 +717,7 @@ int main(void)
 		TEST(test_damaged_cache_is_named),
 		TEST(test_foreign_database_is_left_alone),
 		TEST(test_reader_needs_an_index),
+		TEST(test_removed_index_is_noticed),
 		TEST(test_unusable_folder),
 		TEST(test_migration),
 		TEST(test_deletion_leaves_no_postings),
