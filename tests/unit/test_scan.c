@@ -287,6 +287,46 @@ static void test_near_ties(void **state)
 	set_release(&set);
 }
 
+/* The query's small values vanish in its first codes: only the bound can keep the row they lead to. */
+static void test_query_between_the_steps(void **state)
+{
+	enum { DIMENSION = 400 };
+	static const size_t ks[] = {1, 2};
+	float query[DIMENSION];
+	struct set set;
+
+	(void)state;
+	set_init(&set, 20, DIMENSION);
+	for (size_t i = 0; i < DIMENSION; i++)
+		query[i] = i ? 0.49F : 127.0F;
+	for (size_t r = 0; r < 20; r++) {
+		for (size_t i = 0; i < DIMENSION; i++)
+			set_next(&set)[i] = r == 13 ? i > 0 : i == 0;
+		assert_true(set_add(&set));
+	}
+	check(&set, query, ks, 2);
+	set_release(&set);
+}
+
+/* Some scores overflow and are no hits; they must not push out those that are. */
+static void test_overflowing_scores(void **state)
+{
+	static const size_t ks[] = {1, 2, 5};
+	/* Codes without a residual, which would be infinite too. */
+	float query[3] = {127 * 0x1p93F, 127 * 0x1p93F, 0};
+	struct set set;
+
+	(void)state;
+	set_init(&set, 12, 3);
+	for (size_t r = 0; r < 12; r++) {
+		for (size_t i = 0; i < 3; i++)
+			set_next(&set)[i] = r % 2 ? 1e15F : 1e-3F * (float)(r + 1);
+		assert_true(set_add(&set));
+	}
+	check(&set, query, ks, 3);
+	set_release(&set);
+}
+
 static void test_extreme_values(void **state)
 {
 	static const float scales[] = {0,     1e-45F, 1e-40F, 1e-30F, 1e-20F,  1,
@@ -414,6 +454,8 @@ int main(void)
 		cmocka_unit_test(test_few_rows_are_fetched),
 		cmocka_unit_test(test_topics_and_duplicates),
 		cmocka_unit_test(test_near_ties),
+		cmocka_unit_test(test_query_between_the_steps),
+		cmocka_unit_test(test_overflowing_scores),
 		cmocka_unit_test(test_extreme_values),
 		cmocka_unit_test(test_values_that_are_no_numbers),
 		cmocka_unit_test(test_codes_of_a_row),
