@@ -708,6 +708,38 @@ static void test_vectors_of_two_indexes_are_not_confused(void **state)
 	arena_release(&arena);
 }
 
+/* put() refuses such vectors; a file from elsewhere may hold them, and they have no score. */
+static void test_vector_that_is_no_number(void **state)
+{
+	static const char update[] =
+		"UPDATE chunks SET vector = x'"
+		"0000C07F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F"
+		"0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F0000803F"
+		"' WHERE unit = 1 AND ordinal = 1";
+	struct store_hits hits;
+	struct arena arena;
+	struct store *s;
+	struct err err;
+	float vector[FIXTURE_DIMENSION] = {1};
+
+	make_index(*state, 3);
+	(void)ask(*state, STORE_INDEX_FILE, update);
+	assert_int_equal(ask(*state, STORE_INDEX_FILE,
+			     "SELECT count(*) FROM chunks WHERE"
+			     " hex(vector) LIKE '0000C07F%'"),
+			 1);
+	assert_int_equal(open_store(*state, false, NULL, &s, &err), ERR_OK);
+	arena_init(&arena, alloc_default(), 1 << 20);
+	assert_int_equal(store_search_vector(s, STORE_SECTION, vector, FIXTURE_DIMENSION, 9, &arena,
+					     &hits, &err),
+			 ERR_OK);
+	assert_int_equal(hits.count, 2);
+	for (size_t i = 0; i < hits.count; i++)
+		assert_int_not_equal(hits.items[i].first_section, 1);
+	arena_release(&arena);
+	store_close(s);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -727,6 +759,7 @@ int main(void)
 		TEST(test_sqlite_out_of_memory),
 		TEST(test_threads_share_vectors),
 		TEST(test_vectors_of_two_indexes_are_not_confused),
+		TEST(test_vector_that_is_no_number),
 	};
 	sqlite3_mem_methods counting;
 

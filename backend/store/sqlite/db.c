@@ -47,8 +47,9 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 			       " FROM documents WHERE source = ?1 AND seen_run <> ?2",
 	[INDEX_DELETE_UNSEEN] = "DELETE FROM documents WHERE source = ?1 AND seen_run <> ?2",
 	[INDEX_COUNT_VECTORS] = "SELECT count(*) FROM chunks WHERE unit = ?1",
-	[INDEX_VECTORS] = "SELECT document_id, first_section, last_section, vector, ordinal FROM"
-			  " chunks WHERE unit = ?1 ORDER BY document_id, ordinal",
+	[INDEX_VECTORS] = "SELECT document_id, first_section, last_section, vector, ordinal, id"
+			  " FROM chunks WHERE unit = ?1 ORDER BY document_id, ordinal",
+	[INDEX_VECTOR] = "SELECT vector FROM chunks WHERE id = ?1",
 	[INDEX_SEARCH_SECTIONS] =
 		"SELECT s.document_id, s.ordinal, s.ordinal, -m.score FROM"
 		" (SELECT rowid AS id, " SECTION_BM25 " AS score FROM sections_fts"

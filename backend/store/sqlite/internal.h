@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "base/vec.h"
+#include "base/veci8.h"
 #include "store/sqlite/sqlite.h"
 
 #define STORE_INDEX_FILE "index.sqlite"
@@ -32,6 +33,7 @@ enum store_index_stmt {
 	INDEX_DELETE_UNSEEN,
 	INDEX_COUNT_VECTORS,
 	INDEX_VECTORS,
+	INDEX_VECTOR,
 	INDEX_SEARCH_SECTIONS,
 	INDEX_SEARCH_PAGES,
 	INDEX_PASSAGE,
@@ -113,6 +115,7 @@ struct store_sqlite {
 	const struct alloc *alloc;
 	const struct logger *log;
 	const struct vec_ops *vec;
+	const struct veci8_ops *codes;
 	struct store_db index, cache;
 	bool writable;
 	struct store_vectors *vectors;

@@ -145,6 +145,7 @@ enum err_code store_sqlite_open(const struct store_sqlite_options *options,
 	s->alloc = alloc;
 	s->log = options->log;
 	s->vec = vec_ops_best((enum vec_level)options->vec_limit);
+	s->codes = veci8_ops_best((enum vec_level)options->vec_limit);
 	s->writable = options->create;
 	s->vectors = options->vectors;
 	s->index.sql = store_index_sql;

@@ -1,28 +1,34 @@
 /*
- * The vector matrix and its exact scan.
+ * The vectors of the published index in memory, and the search in them.
+ *
+ * Memory holds 8-bit codes (scan.h); the few rows that a scan cannot rule out are scored with the
+ * f32 vectors of the file. Matrix and file must be of one generation for that, because chunk ids
+ * may be used again: a search is one read transaction.
  *
  * Threads: `lock` guards `current` and the reference counts and is held for a few instructions
  * only; `loading` is held while a matrix is read, so that one thread reads and the others wait for
  * it. Order: loading before lock. A matrix never changes once it is current: a search keeps a
  * reference to its own while another thread puts a newer one in place.
  */
-#include <math.h>
 #include <pthread.h>
 
 #include "store/sqlite/internal.h"
+#include "store/sqlite/scan.h"
 
-#define ROW_ALIGN 64 /* bytes: a cache line, and one AVX-512 register */
+/* How often a search starts over because others have published meanwhile. */
+#define MAX_TRIES 16
 
 struct row {
-	int64_t document_id;
+	int64_t id, document_id;
 	uint32_t first_section, last_section, ordinal;
 };
 
 struct unit {
-	size_t count;
+	size_t count; /* of those that have a score */
 	struct row *rows;
+	struct scan_row *codes_rows;
 	void *block;   /* as allocated */
-	float *values; /* aligned, `stride` floats per row */
+	int8_t *codes; /* in it, aligned */
 };
 
 /* The vectors of one published generation. */
@@ -30,7 +36,7 @@ struct matrix {
 	size_t references; /* guarded by store_vectors.lock */
 	int64_t instance;
 	uint64_t generation;
-	size_t dimension, stride;
+	size_t dimension;
 	struct unit units[STORE_UNIT_COUNT];
 };
 
@@ -68,6 +74,7 @@ static void matrix_free(struct matrix *matrix, const struct alloc *alloc)
 		return;
 	for (size_t i = 0; i < STORE_UNIT_COUNT; i++) {
 		alloc_free(alloc, matrix->units[i].rows);
+		alloc_free(alloc, matrix->units[i].codes_rows);
 		alloc_free(alloc, matrix->units[i].block);
 	}
 	alloc_free(alloc, matrix);
@@ -83,18 +90,27 @@ void store_vectors_free(struct store_vectors *vectors)
 	alloc_free(vectors->alloc, vectors);
 }
 
-/* The current matrix if it is of this file and not older than `state`, with a reference. */
-static struct matrix *matrix_take(struct store_vectors *vectors, const struct store_state *state)
+/*
+ * The current matrix, with a reference, if it is of this file and this generation. *newer: it is of
+ * this file, and of a generation that the caller's transaction does not see yet.
+ */
+static struct matrix *matrix_take(struct store_vectors *vectors, const struct store_state *state,
+				  bool *newer)
 {
 	struct matrix *matrix;
 
+	*newer = false;
 	(void)pthread_mutex_lock(&vectors->lock);
 	matrix = vectors->current;
-	if (matrix && matrix->instance == state->instance &&
-	    matrix->generation >= state->generation)
-		matrix->references++;
-	else
+	if (matrix && matrix->instance == state->instance) {
+		*newer = matrix->generation > state->generation;
+		if (matrix->generation == state->generation)
+			matrix->references++;
+		else
+			matrix = NULL;
+	} else {
 		matrix = NULL;
+	}
 	(void)pthread_mutex_unlock(&vectors->lock);
 	return matrix;
 }
@@ -149,21 +165,39 @@ static enum err_code allocate_unit(struct store_sqlite *s, struct matrix *matrix
 	const struct alloc *alloc = s->vectors->alloc;
 	size_t size;
 
-	if (!size_mul(matrix->stride, sizeof(float), &size) || !size_mul(count, size, &size) ||
-	    !size_add(size, ROW_ALIGN, &size))
+	if (count > SCAN_MAX_ROWS || matrix->dimension > SCAN_MAX_DIMENSION ||
+	    !size_mul(count, scan_stride(matrix->dimension), &size) ||
+	    !size_add(size, VECI8_LINE, &size))
 		return err_set(err, ERR_LIMIT, "%s holds too many vectors", s->index.path);
 	unit->rows = alloc_zero(alloc, count, sizeof(*unit->rows));
+	unit->codes_rows = alloc_zero(alloc, count, sizeof(*unit->codes_rows));
 	unit->block = alloc_zero(alloc, size, 1);
-	if (!unit->rows || !unit->block)
+	if (!unit->rows || !unit->codes_rows || !unit->block)
 		return err_set(err, ERR_NOMEM, "out of memory: the vectors of %s need %zu MiB",
 			       s->index.path, size >> 20);
-	unit->values =
-		(float *)(((uintptr_t)unit->block + ROW_ALIGN - 1) & ~(uintptr_t)(ROW_ALIGN - 1));
+	unit->codes = (int8_t *)(((uintptr_t)unit->block + VECI8_LINE - 1) &
+				 ~(uintptr_t)(VECI8_LINE - 1));
 	return ERR_OK;
 }
 
+/* The f32 vector in a column of the statement's row. */
+static enum err_code read_vector(const struct store_sqlite *s, sqlite3_stmt *stmt, int column,
+				 size_t dimension, float *vector, struct err *err)
+{
+	const unsigned char *blob = sqlite3_column_blob(stmt, column);
+	size_t size = (size_t)sqlite3_column_bytes(stmt, column);
+
+	if (!blob || size != dimension * sizeof(float))
+		return err_set(err, ERR_FORMAT,
+			       "%s is damaged (a vector of %zu bytes, not %zu): %s", s->index.path,
+			       size, dimension * sizeof(float), s->index.advice);
+	store_floats_decode(blob, dimension, vector);
+	return ERR_OK;
+}
+
+/* `vector` is room for one. */
 static enum err_code load_unit(struct store_sqlite *s, struct matrix *matrix, int which,
-			       struct err *err)
+			       float *vector, struct err *err)
 {
 	struct unit *unit = &matrix->units[which];
 	sqlite3_stmt *stmt;
@@ -179,23 +213,22 @@ static enum err_code load_unit(struct store_sqlite *s, struct matrix *matrix, in
 		return code;
 	(void)sqlite3_bind_int(stmt, 1, which);
 	while (unit->count < count && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		const unsigned char *blob = sqlite3_column_blob(stmt, 3);
-		size_t size = (size_t)sqlite3_column_bytes(stmt, 3);
+		size_t at = unit->count;
 
-		if (!blob || size != matrix->dimension * sizeof(float)) {
-			code = err_set(err, ERR_FORMAT,
-				       "%s is damaged (a vector of %zu bytes, not %zu): %s",
-				       s->index.path, size, matrix->dimension * sizeof(float),
-				       s->index.advice);
+		code = read_vector(s, stmt, 3, matrix->dimension, vector, err);
+		if (code)
 			break;
-		}
-		store_floats_decode(blob, matrix->dimension,
-				    unit->values + unit->count * matrix->stride);
+		/* A vector that is not finite has no score, and is never found. */
+		if (!scan_encode(vector, matrix->dimension,
+				 unit->codes + at * scan_stride(matrix->dimension),
+				 &unit->codes_rows[at]))
+			continue;
 		unit->rows[unit->count++] = (struct row){
 			.document_id = sqlite3_column_int64(stmt, 0),
 			.first_section = (uint32_t)sqlite3_column_int64(stmt, 1),
 			.last_section = (uint32_t)sqlite3_column_int64(stmt, 2),
 			.ordinal = (uint32_t)sqlite3_column_int64(stmt, 4),
+			.id = sqlite3_column_int64(stmt, 5),
 		};
 	}
 	if (!code && rc != SQLITE_DONE && rc != SQLITE_ROW)
@@ -204,56 +237,66 @@ static enum err_code load_unit(struct store_sqlite *s, struct matrix *matrix, in
 	return code;
 }
 
-/* Reads state and vectors in one transaction, so that they belong together. */
-static enum err_code matrix_load(struct store_sqlite *s, struct matrix **out, struct err *err)
+/* Within a transaction that has seen `state`. */
+static enum err_code matrix_load(struct store_sqlite *s, const struct store_state *state,
+				 struct matrix **out, struct err *err)
 {
 	struct matrix *matrix = alloc_zero(s->vectors->alloc, 1, sizeof(*matrix));
-	struct store_state state;
-	sqlite3_stmt *stmt;
-	size_t per_line = ROW_ALIGN / sizeof(float);
-	enum err_code code;
+	float *vector = alloc_zero(s->vectors->alloc, state->dimension, sizeof(*vector));
+	enum err_code code = ERR_OK;
 
 	*out = NULL;
-	if (!matrix)
-		return err_set(err, ERR_NOMEM, "out of memory reading vectors");
-	code = store_db_stmt(&s->index, INDEX_BEGIN_READ, &stmt, err);
-	if (!code)
-		code = store_db_run(&s->index, stmt, "reading vectors", err);
-	if (!code)
-		code = store_sqlite_state(s, NULL, &state, err);
-	if (!code) {
-		matrix->instance = state.instance;
-		matrix->generation = state.generation;
-		matrix->dimension = state.dimension;
-		matrix->stride = state.dimension / per_line * per_line +
-				 (state.dimension % per_line ? per_line : 0);
+	if (!matrix || !vector) {
+		code = err_set(err, ERR_NOMEM, "out of memory reading vectors");
+		goto out;
 	}
+	matrix->instance = state->instance;
+	matrix->generation = state->generation;
+	matrix->dimension = state->dimension;
 	for (int i = 0; !code && i < STORE_UNIT_COUNT; i++)
-		code = load_unit(s, matrix, i, err);
-	if (!sqlite3_get_autocommit(s->index.handle))
-		(void)sqlite3_exec(s->index.handle, "COMMIT", NULL, NULL, NULL);
+		code = load_unit(s, matrix, i, vector, err);
+out:
 	if (code)
 		matrix_free(matrix, s->vectors->alloc);
 	else
 		*out = matrix;
+	alloc_free(s->vectors->alloc, vector);
 	return code;
 }
 
-/* The matrix of the published index, read again when another generation has been published. */
-static enum err_code matrix_get(struct store_sqlite *s, struct matrix **out, struct err *err)
+static void end_read(struct store_sqlite *s)
 {
-	struct store_state state;
-	enum err_code code = store_sqlite_state(s, NULL, &state, err);
+	if (!sqlite3_get_autocommit(s->index.handle))
+		(void)sqlite3_exec(s->index.handle, "COMMIT", NULL, NULL, NULL);
+}
 
-	if (code)
-		return code;
-	*out = matrix_take(s->vectors, &state);
-	if (*out)
+/* Begins a read transaction and looks at the state that it will see to its end. */
+static enum err_code begin_read(struct store_sqlite *s, struct store_state *state, struct err *err)
+{
+	sqlite3_stmt *stmt;
+	enum err_code code = store_db_stmt(&s->index, INDEX_BEGIN_READ, &stmt, err);
+
+	if (!code)
+		code = store_db_run(&s->index, stmt, "reading vectors", err);
+	return code ? code : store_sqlite_state(s, NULL, state, err);
+}
+
+/*
+ * The matrix of what the transaction sees, read when it is not the current one. *newer as in
+ * matrix_take(), with *out NULL: the transaction is older than the matrix.
+ */
+static enum err_code matrix_get(struct store_sqlite *s, const struct store_state *state,
+				struct matrix **out, bool *newer, struct err *err)
+{
+	enum err_code code = ERR_OK;
+
+	*out = matrix_take(s->vectors, state, newer);
+	if (*out || *newer)
 		return ERR_OK;
 	(void)pthread_mutex_lock(&s->vectors->loading);
-	*out = matrix_take(s->vectors, &state); /* loaded by another while we waited? */
-	if (!*out) {
-		code = matrix_load(s, out, err);
+	*out = matrix_take(s->vectors, state, newer); /* loaded by another while we waited? */
+	if (!*out && !*newer) {
+		code = matrix_load(s, state, out, err);
 		if (!code)
 			matrix_install(s->vectors, *out);
 	}
@@ -261,127 +304,87 @@ static enum err_code matrix_get(struct store_sqlite *s, struct matrix **out, str
 	return code;
 }
 
-struct candidate {
-	float score;
-	size_t row;
+struct fetch {
+	struct store_sqlite *s;
+	const struct unit *unit;
+	size_t dimension;
 };
 
-/* Rows are in the order of documents and ordinals: of equal scores the first one is better. */
-static bool is_worse(struct candidate a, struct candidate b)
+static enum err_code fetch_vector(void *ctx, size_t row, float *vector, struct err *err)
 {
-	return a.score < b.score || (!(b.score < a.score) && a.row > b.row);
-}
+	const struct fetch *fetch = ctx;
+	struct store_sqlite *s = fetch->s;
+	sqlite3_stmt *stmt;
+	int rc;
+	enum err_code code = store_db_stmt(&s->index, INDEX_VECTOR, &stmt, err);
 
-/* Restores the heap below `at`; the root is the worst candidate. */
-static void sift_down(struct candidate *heap, size_t count, size_t at)
-{
-	for (;;) {
-		size_t worst = at, left = 2 * at + 1, right = left + 1;
-		struct candidate swap;
-
-		if (left < count && is_worse(heap[left], heap[worst]))
-			worst = left;
-		if (right < count && is_worse(heap[right], heap[worst]))
-			worst = right;
-		if (worst == at)
-			return;
-		swap = heap[at];
-		heap[at] = heap[worst];
-		heap[worst] = swap;
-		at = worst;
-	}
-}
-
-static void make_heap(struct candidate *heap, size_t count)
-{
-	for (size_t i = count / 2; i-- > 0;)
-		sift_down(heap, count, i);
-}
-
-/* Heapsort from a heap with the worst at its root: leaves the best first. */
-static void sort_heap(struct candidate *heap, size_t count)
-{
-	for (size_t end = count; end > 1; end--) {
-		struct candidate worst = heap[0];
-
-		heap[0] = heap[end - 1];
-		heap[end - 1] = worst;
-		sift_down(heap, end - 1, 0);
-	}
-}
-
-/* The best `k` rows into best[0…], best first; returns how many. */
-static size_t scan(const struct unit *unit, size_t dimension, size_t stride,
-		   const struct vec_ops *vec, const float *query, struct candidate *best, size_t k)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < unit->count; i++) {
-		struct candidate next = {vec->dot(query, unit->values + i * stride, dimension), i};
-
-		if (!isfinite(next.score))
-			continue;
-		if (count < k) {
-			best[count++] = next;
-			if (count == k)
-				make_heap(best, k);
-		} else if (is_worse(best[0], next)) {
-			best[0] = next;
-			sift_down(best, k, 0);
-		}
-	}
-	if (count < k)
-		make_heap(best, count);
-	sort_heap(best, count);
-	return count;
+	if (code)
+		return code;
+	(void)sqlite3_bind_int64(stmt, 1, fetch->unit->rows[row].id);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		code = read_vector(s, stmt, 0, fetch->dimension, vector, err);
+	else if (rc == SQLITE_DONE)
+		code = err_set(err, ERR_FORMAT, "%s is damaged (a vector is missing): %s",
+			       s->index.path, s->index.advice);
+	else
+		code = store_db_fail(&s->index, rc, "reading a vector", err);
+	store_db_done(stmt);
+	return code;
 }
 
 static enum err_code search_matrix(struct store_sqlite *s, const struct matrix *matrix,
 				   const struct unit *unit, const float *query, size_t k,
 				   struct arena *arena, struct store_hits *out, struct err *err)
 {
-	struct candidate *heap;
+	const struct scan_rows rows = {unit->count, matrix->dimension, unit->codes,
+				       unit->codes_rows};
+	struct fetch fetch = {s, unit, matrix->dimension};
+	const struct scan_request request = {.rows = &rows,
+					     .codes_ops = s->codes,
+					     .vec = s->vec,
+					     .query = query,
+					     .k = k,
+					     .fetch = fetch_vector,
+					     .ctx = &fetch};
+	struct scan_hit *hits;
 	struct store_hit *items;
 	size_t count;
+	enum err_code code = scan_top(&request, arena, &hits, &count, NULL, err);
 
-	if (k > unit->count)
-		k = unit->count;
-	if (!k)
-		return ERR_OK;
-	heap = arena_array(arena, k, sizeof(*heap));
-	items = arena_array(arena, k, sizeof(*items));
-	if (!heap || !items)
+	if (code || !count)
+		return code;
+	items = arena_array(arena, count, sizeof(*items));
+	if (!items)
 		return arena_fail(arena, err);
-	count = scan(unit, matrix->dimension, matrix->stride, s->vec, query, heap, k);
 	for (size_t i = 0; i < count; i++) {
-		const struct row *row = &unit->rows[heap[i].row];
+		const struct row *row = &unit->rows[hits[i].row];
 
 		items[i] = (struct store_hit){.document_id = row->document_id,
 					      .first_section = row->first_section,
 					      .last_section = row->last_section,
 					      .ordinal = row->ordinal,
-					      .score = heap[i].score};
+					      .score = hits[i].score};
 	}
 	out->items = items;
 	out->count = count;
 	return ERR_OK;
 }
 
-enum err_code store_sqlite_search_vector(struct store *base, enum store_unit unit,
-					 const float *query, size_t dimension, size_t k,
-					 struct arena *arena, struct store_hits *out,
-					 struct err *err)
+/* One try, in one transaction. *again: the matrix is newer than the transaction, begin a new one. */
+static enum err_code search_once(struct store_sqlite *s, enum store_unit unit, const float *query,
+				 size_t dimension, size_t k, struct arena *arena,
+				 struct store_hits *out, bool *again, struct err *err)
 {
-	struct store_sqlite *s = (struct store_sqlite *)base;
-	struct matrix *matrix;
-	enum err_code code;
+	struct store_state state;
+	struct matrix *matrix = NULL;
+	enum err_code code = begin_read(s, &state, err);
 
-	if (s->running)
-		return err_set(err, ERR_INVALID,
-			       "a store cannot be searched while it writes: open a second one");
-	code = matrix_get(s, &matrix, err);
-	if (code)
-		return code;
+	*again = false;
+	if (!code)
+		code = matrix_get(s, &state, &matrix, again, err);
+	if (code || *again)
+		goto out;
 	if (matrix->units[unit].count && matrix->dimension != dimension)
 		code = err_set(err, ERR_MISMATCH,
 			       "the index in %s holds vectors of %zu dimensions, the query has "
@@ -393,5 +396,29 @@ enum err_code store_sqlite_search_vector(struct store *base, enum store_unit uni
 	else
 		code = search_matrix(s, matrix, &matrix->units[unit], query, k, arena, out, err);
 	matrix_drop(s->vectors, matrix);
+out:
+	end_read(s);
 	return code;
+}
+
+enum err_code store_sqlite_search_vector(struct store *base, enum store_unit unit,
+					 const float *query, size_t dimension, size_t k,
+					 struct arena *arena, struct store_hits *out,
+					 struct err *err)
+{
+	struct store_sqlite *s = (struct store_sqlite *)base;
+
+	if (s->running)
+		return err_set(err, ERR_INVALID,
+			       "a store cannot be searched while it writes: open a second one");
+	for (int i = 0; i < MAX_TRIES; i++) {
+		bool again;
+		enum err_code code =
+			search_once(s, unit, query, dimension, k, arena, out, &again, err);
+
+		if (code || !again)
+			return code;
+	}
+	return err_set(err, ERR_BUSY, "%s is published faster than it can be read: try again",
+		       s->index.path);
 }
