@@ -6,7 +6,11 @@
 #include "base/file.h"
 #include "embed/inproc/inproc.h"
 #include "embed/inproc/model.h"
+#include "embed/shared.h"
 #include "store/sqlite/sqlite.h"
+
+/* 4096 questions of 768 dimensions take 13 MB. */
+#define EMBED_CACHE_MAX_BYTES ((size_t)16 << 20)
 
 /* $XDG_DATA_HOME/docs-bot, as the XDG base directory specification has it. */
 static enum err_code default_data_dir(struct context *ctx, struct str *out, struct err *err)
@@ -90,6 +94,23 @@ enum err_code backends_embedder(struct context *ctx, struct embedder **out, stru
 						     .sha256 = spec ? spec->sha256 : NULL,
 						     .vec_limit = vec_limit(ctx)};
 	return embed_inproc_open(&options, ctx->alloc, out, err);
+}
+
+enum err_code backends_shared_embedder(struct context *ctx, struct embedder **out, struct err *err)
+{
+	struct embedder *inner = NULL;
+	const struct embed_shared_options options = {
+		.cache_entries = (size_t)config_int(&ctx->config, SET_EMBED_CACHE),
+		.cache_bytes = EMBED_CACHE_MAX_BYTES,
+		.calls = backends_threads(ctx)};
+	*out = NULL;
+	enum err_code code = backends_embedder(ctx, &inner, err);
+	if (code)
+		return code;
+	code = embed_shared_open(inner, &options, ctx->alloc, out, err);
+	if (code)
+		embed_close(inner);
+	return code;
 }
 
 enum err_code backends_store(struct context *ctx, bool create, struct store_vectors *vectors,

@@ -19,6 +19,9 @@ struct str backends_model_name(struct context *ctx);
 
 enum err_code backends_embedder(struct context *ctx, struct embedder **out,
 				struct err *err) WARN_UNUSED;
+/* The embedder for many callers at once, as the service has them (embed/shared.h). */
+enum err_code backends_shared_embedder(struct context *ctx, struct embedder **out,
+				       struct err *err) WARN_UNUSED;
 enum err_code backends_store(struct context *ctx, bool create, struct store_vectors *vectors,
 			     struct store **out, struct err *err) WARN_UNUSED;
 /* Thread-safe form for the service's workers: everything it needs was resolved beforehand. */

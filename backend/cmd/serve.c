@@ -4,6 +4,17 @@
 #include "cmd/backends.h"
 #include "serve/serve.h"
 
+/*
+ * More workers than threads that embed: those whose question waits for its embedding use no
+ * processor, and only those that wait can be embedded together.
+ */
+static size_t worker_count(const struct context *ctx)
+{
+	enum { WORKERS_PER_THREAD = 4, MAX_WORKERS = 64 };
+	size_t count = backends_threads(ctx) * WORKERS_PER_THREAD;
+	return count < MAX_WORKERS ? count : MAX_WORKERS;
+}
+
 static void announce(void *ctx, const char *host, int port)
 {
 	(void)ctx;
@@ -68,7 +79,7 @@ int command_serve(struct context *ctx)
 	struct store_opener opener;
 	const struct config *config = &ctx->config;
 	struct serve_options options = {
-		.workers = backends_threads(ctx),
+		.workers = worker_count(ctx),
 		.queue_length = (size_t)config_int(config, SET_QUEUE_LENGTH),
 		.max_message_bytes = (size_t)config_int(config, SET_MAX_MESSAGE_BYTES),
 		.max_question_bytes = (size_t)config_int(config, SET_MAX_QUESTION_BYTES),
@@ -81,7 +92,7 @@ int command_serve(struct context *ctx)
 				     config_string(config, SET_LISTEN));
 	enum err_code code = backends_opener_init(ctx, &opener, &err);
 	if (!code)
-		code = backends_embedder(ctx, &embedder, &err);
+		code = backends_shared_embedder(ctx, &embedder, &err);
 	if (!code)
 		code = check_index(ctx, &opener, embedder, &err);
 	if (!code) {

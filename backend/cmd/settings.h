@@ -22,6 +22,8 @@
 	  "auto|plain|avx2|avx512", "fastest vector instructions that may be used")                \
 	X(SET_THREADS, "threads", CONFIG_INT, "0", "DOCS_BOT_THREADS", 0, 64, NULL,                \
 	  "threads that embed or answer; 0: one per processor")                                    \
+	X(SET_EMBED_CACHE, "embed_cache_entries", CONFIG_INT, "4096", NULL, 0, 1000000, NULL,      \
+	  "embeddings of questions that `serve` keeps in memory; 0: none")                         \
 	X(SET_BASE_URL, "base_url", CONFIG_STRING, "", "DOCS_BOT_BASE_URL", 0, 0, NULL,            \
 	  "address under which the indexed pages are published; empty: `serve` shows them itself") \
 	X(SET_CHUNK_TOKENS, "chunk_tokens", CONFIG_INT, "512", NULL, 16, 512, NULL,                \

@@ -57,6 +57,12 @@ static void write_gauge(struct buf *out, const char *name, const char *help, siz
 	buf_printf(out, "%s %zu\n", name, value);
 }
 
+static void write_counter(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+	write_head(out, name, "counter", help);
+	buf_printf(out, "%s %" PRIu64 "\n", name, value);
+}
+
 static void write_histogram(struct buf *out, const char *name, const char *help,
 			    struct metrics_histogram *histogram)
 {
@@ -72,6 +78,31 @@ static void write_histogram(struct buf *out, const char *name, const char *help,
 	}
 	unsigned long long sum = atomic_load_explicit(&histogram->sum_us, memory_order_relaxed);
 	buf_printf(out, "%s_sum %.6f\n%s_count %llu\n", name, (double)sum / 1e6, name, count);
+}
+
+static void write_embed(struct buf *out, const struct embed_shared_stats *embed)
+{
+	static const char size[] = "docs_bot_embed_batch_texts";
+	uint64_t count = 0;
+	write_counter(out, "docs_bot_embed_cache_hits_total",
+		      "Questions whose embedding was in the cache.", embed->hits);
+	write_counter(out, "docs_bot_embed_cache_misses_total",
+		      "Questions whose embedding was not in the cache.", embed->misses);
+	write_counter(out, "docs_bot_embed_joined_total",
+		      "Misses that another question of the same text was being embedded for.",
+		      embed->joined);
+	write_gauge(out, "docs_bot_embed_cache_entries", "Embeddings in the cache.",
+		    embed->cache_entries);
+	write_gauge(out, "docs_bot_embed_cache_bytes", "Memory of the embedding cache.",
+		    embed->cache_bytes);
+	write_head(out, size, "histogram", "Questions that were embedded together.");
+	for (size_t i = 0; i < EMBED_SHARED_BUCKETS; i++) {
+		count += embed->calls_by_size[i];
+		buf_printf(out, "%s_bucket{le=\"%d\"} %" PRIu64 "\n", size, 1 << i, count);
+	}
+	buf_printf(out,
+		   "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %" PRIu64 "\n%s_count %" PRIu64 "\n",
+		   size, embed->calls, size, embed->texts, size, embed->calls);
 }
 
 static void write_requests(struct buf *out, struct metrics *metrics)
@@ -111,13 +142,14 @@ enum err_code metrics_write(struct metrics *metrics, const struct metrics_gauges
 			&metrics->answer_seconds);
 	write_histogram(out, "docs_bot_search_seconds", "Time of one search, waiting included.",
 			&metrics->search_seconds);
-	write_head(out, "docs_bot_rejected_total", "counter",
-		   "Questions and searches refused because the queue was full.");
-	buf_printf(out, "docs_bot_rejected_total %llu\n",
-		   atomic_load_explicit(&metrics->rejected, memory_order_relaxed));
+	write_counter(out, "docs_bot_rejected_total",
+		      "Questions and searches refused because the queue was full.",
+		      atomic_load_explicit(&metrics->rejected, memory_order_relaxed));
 	write_gauge(out, "docs_bot_connections", "Open connections.", gauges->connections);
 	write_gauge(out, "docs_bot_queue_depth", "Questions and searches waiting for a worker.",
 		    gauges->queue_depth);
 	write_gauge(out, "docs_bot_workers", "Worker threads.", gauges->workers);
+	if (gauges->embed)
+		write_embed(out, gauges->embed);
 	return buf_ok(out, "the metrics", err);
 }

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "embed/shared.h"
 
 /* What a request asked for: the `route` label. Unknown paths share one, so labels stay few. */
 #define METRICS_ROUTES(X)                                                                          \
@@ -47,6 +48,7 @@ struct metrics {
 /* Values that others own, read when the text is made. */
 struct metrics_gauges {
 	size_t connections, queue_depth, workers;
+	const struct embed_shared_stats *embed; /* NULL: the embedder is not shared */
 };
 
 void metrics_request(struct metrics *metrics, enum metrics_route route, int status);

@@ -74,9 +74,12 @@ static void handle_health(struct conn *conn, struct str rest)
 static void handle_metrics(struct conn *conn, struct str rest)
 {
 	struct service *service = conn->service;
+	struct embed_shared_stats embed;
 	struct metrics_gauges gauges = {.connections = service->conn_count,
 					.queue_depth = queue_length(&service->queue),
 					.workers = service->worker_count};
+	if (embed_shared_stats(service->deps->embedder, &embed))
+		gauges.embed = &embed;
 	struct buf text;
 	struct err err;
 	buf_init(&text, service->alloc, 1 << 18);

@@ -326,7 +326,16 @@ static void test_origin(void **state)
 static void test_metrics(void **state)
 {
 	struct metrics metrics;
-	struct metrics_gauges gauges = {.connections = 3, .queue_depth = 2, .workers = 4};
+	const struct embed_shared_stats embed = {.hits = 7,
+						 .misses = 9,
+						 .joined = 1,
+						 .calls = 4,
+						 .texts = 41,
+						 .calls_by_size = {1, 1, 0, 1, 0, 0, 1},
+						 .cache_entries = 8,
+						 .cache_bytes = 4096};
+	struct metrics_gauges gauges = {
+		.connections = 3, .queue_depth = 2, .workers = 4, .embed = &embed};
 	struct buf out;
 	struct err err;
 	memset(&metrics, 0, sizeof(metrics));
@@ -357,11 +366,27 @@ static void test_metrics(void **state)
 		"\ndocs_bot_connections 3\n",
 		"\ndocs_bot_queue_depth 2\n",
 		"\ndocs_bot_workers 4\n",
+		"\ndocs_bot_embed_cache_hits_total 7\n",
+		"\ndocs_bot_embed_cache_misses_total 9\n",
+		"\ndocs_bot_embed_joined_total 1\n",
+		"\ndocs_bot_embed_cache_entries 8\n",
+		"\ndocs_bot_embed_cache_bytes 4096\n",
+		"\ndocs_bot_embed_batch_texts_bucket{le=\"1\"} 1\n",
+		"\ndocs_bot_embed_batch_texts_bucket{le=\"4\"} 2\n",
+		"\ndocs_bot_embed_batch_texts_bucket{le=\"8\"} 3\n",
+		"\ndocs_bot_embed_batch_texts_bucket{le=\"32\"} 3\n",
+		"\ndocs_bot_embed_batch_texts_bucket{le=\"+Inf\"} 4\n",
+		"\ndocs_bot_embed_batch_texts_sum 41\n",
+		"\ndocs_bot_embed_batch_texts_count 4\n",
 	};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		if (!strstr(out.ptr, lines[i]))
 			fail_msg("missing %s in\n%s", lines[i], out.ptr);
 	assert_null(strstr(out.ptr, "route=\"page\""));
+	buf_clear(&out);
+	gauges.embed = NULL;
+	assert_int_equal(metrics_write(&metrics, &gauges, &out, &err), ERR_OK);
+	assert_null(strstr(out.ptr, "docs_bot_embed"));
 	buf_release(&out);
 }
 
