@@ -708,6 +708,25 @@ static void test_vectors_of_two_indexes_are_not_confused(void **state)
 	arena_release(&arena);
 }
 
+/* A service opens a reader for every worker: their page caches must be small. */
+static void test_readers_keep_few_pages(void **state)
+{
+	struct err err;
+
+	make_index(*state, 1);
+	for (int write = 0; write < 2; write++) {
+		struct store *s;
+		int64_t kib = 0;
+
+		assert_int_equal(open_store(*state, write, NULL, &s, &err), ERR_OK);
+		assert_int_equal(store_db_int(&((struct store_sqlite *)s)->index,
+					      "PRAGMA cache_size", &kib, &err),
+				 ERR_OK);
+		assert_int_equal(kib, write ? -32768 : -2048);
+		store_close(s);
+	}
+}
+
 /* put() refuses such vectors; a file from elsewhere may hold them, and they have no score. */
 static void test_vector_that_is_no_number(void **state)
 {
@@ -760,6 +779,7 @@ int main(void)
 		TEST(test_threads_share_vectors),
 		TEST(test_vectors_of_two_indexes_are_not_confused),
 		TEST(test_vector_that_is_no_number),
+		TEST(test_readers_keep_few_pages),
 	};
 	sqlite3_mem_methods counting;
 

@@ -13,8 +13,15 @@
  */
 #define COMMON_PRAGMAS                                                                             \
 	"PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"       \
-	"PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864;"                       \
-	"PRAGMA cache_size = -32768;"
+	"PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864;"
+
+/*
+ * KiB of pages. A service has a reader for each worker, and what SQLite does not keep, the system's
+ * page cache does: with 32 MiB each, 8 workers took 108 MB more for searches that cost 5.2 ms of a
+ * processor instead of 6.2. A run that writes fills pages in all places of the file.
+ */
+#define READER_CACHE "PRAGMA cache_size = -2048"
+#define WRITER_CACHE "PRAGMA cache_size = -32768"
 
 /* Readers meet a lock for moments only, and a second run should be told soon. */
 #define INDEX_BUSY_MS 250
@@ -63,6 +70,8 @@ static enum err_code open_file(struct store_db *db, const struct store_schema *s
 	/* The file may come from elsewhere: nothing in it may call what SQLite deems unsafe. */
 	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
 	code = store_db_exec(db, COMMON_PRAGMAS, "opening it", err);
+	if (!code)
+		code = store_db_exec(db, write ? WRITER_CACHE : READER_CACHE, "opening it", err);
 	if (!code)
 		code = store_schema_check(db, schema, write, err);
 	if (!code && !write)
