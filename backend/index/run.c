@@ -71,7 +71,7 @@ static enum err_code index_item(struct run *run, struct source *source,
 	}
 	code = batch_add(batch, &document, err);
 	if (!code && batch_full(batch))
-		code = batch_flush(batch, err);
+		code = batch_submit(batch, err);
 	return code;
 }
 
@@ -87,12 +87,15 @@ static enum err_code index_source(struct run *run, struct source *source,
 				  const struct source_list *list, struct index_repo *repo,
 				  struct err *err)
 {
-	enum err_code code = ERR_OK;
 	size_t skipped_before = run->report->skip_count;
 	struct batch *batch = alloc_get(run->deps->alloc, sizeof(*batch));
 	if (!batch)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	batch_init(batch, run->deps, run->options, source);
+	enum err_code code = batch_init(batch, run->deps, run->options, source, err);
+	if (code) {
+		alloc_free(run->deps->alloc, batch);
+		return code;
+	}
 	batch->tick = show_chunks;
 	batch->tick_ctx = run;
 	for (size_t i = 0; i < list->skip_count && !code; i++)
@@ -104,12 +107,11 @@ static enum err_code index_source(struct run *run, struct source *source,
 		else
 			code = index_item(run, source, &list->items[i], batch, repo, err);
 		run->progress.documents_done++;
-		run->progress.chunks_embedded = run->report->embedded_chunks + batch->embedded;
-		show_progress(run);
+		show_chunks(run, batch_embedded(batch));
 	}
 	if (!code)
-		code = batch_flush(batch, err);
-	run->report->embedded_chunks += batch->embedded;
+		code = batch_finish(batch, err);
+	run->report->embedded_chunks += batch_embedded(batch);
 	run->report->reused_chunks += batch->reused;
 	run->progress.chunks_embedded = run->report->embedded_chunks;
 	show_progress(run);

@@ -708,6 +708,36 @@ static void test_vectors_of_two_indexes_are_not_confused(void **state)
 	arena_release(&arena);
 }
 
+/* What a run or a search does for every page must not look at every page. */
+static void test_single_rows_are_found_by_index(void **state)
+{
+	static const enum store_index_stmt stmts[] = {INDEX_FIND_DOCUMENT,   INDEX_MARK_SEEN,
+						      INDEX_DELETE_DOCUMENT, INDEX_VECTOR,
+						      INDEX_PASSAGE,         INDEX_CHUNK_TEXT};
+	struct store *s;
+	struct err err;
+
+	make_index(*state, 1);
+	assert_int_equal(open_store(*state, true, NULL, &s, &err), ERR_OK);
+	for (size_t i = 0; i < sizeof(stmts) / sizeof(stmts[0]); i++) {
+		char sql[1024];
+		sqlite3_stmt *plan;
+		int steps = 0;
+
+		(void)snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s",
+			       store_index_sql[stmts[i]]);
+		assert_int_equal(sqlite3_prepare_v2(((struct store_sqlite *)s)->index.handle, sql,
+						    -1, &plan, NULL),
+				 SQLITE_OK);
+		for (; sqlite3_step(plan) == SQLITE_ROW; steps++)
+			if (strstr((const char *)sqlite3_column_text(plan, 3), "SCAN"))
+				fail_msg("%s: %s", sql, sqlite3_column_text(plan, 3));
+		assert_true(steps > 0);
+		(void)sqlite3_finalize(plan);
+	}
+	store_close(s);
+}
+
 /* A service opens a reader for every worker: their page caches must be small. */
 static void test_readers_keep_few_pages(void **state)
 {
@@ -780,6 +810,7 @@ int main(void)
 		TEST(test_vectors_of_two_indexes_are_not_confused),
 		TEST(test_vector_that_is_no_number),
 		TEST(test_readers_keep_few_pages),
+		TEST(test_single_rows_are_found_by_index),
 	};
 	sqlite3_mem_methods counting;
 
