@@ -125,23 +125,34 @@ static bool may_cut(struct str text, const struct token_list *tokens, size_t ind
 	       (index == 0 || token->begin >= tokens->items[index - 1].end);
 }
 
-/*
- * The border at `index`, or one up to WORD_STEPS earlier that starts a word; always > `least`
- * and one where the text may be cut, if there is any.
- */
-static size_t snap(struct str text, const struct token_list *tokens, size_t index, size_t least)
+/* The border at `index`, or the next one before it where the text may be cut; always > `least`. */
+static size_t token_border(struct str text, const struct token_list *tokens, size_t index,
+			   size_t least)
 {
-	size_t fallback = index;
-
 	if (index >= tokens->count)
 		return tokens->count;
-	while (fallback > least + 1 && !may_cut(text, tokens, fallback))
-		fallback--;
-	for (size_t i = fallback; i > least && fallback - i < WORD_STEPS; i--)
+	while (index > least + 1 && !may_cut(text, tokens, index))
+		index--;
+	return index;
+}
+
+/* The same, moved up to WORD_STEPS further back when a word starts there. */
+static size_t word_border(struct str text, const struct token_list *tokens, size_t index,
+			  size_t least)
+{
+	size_t border = token_border(text, tokens, index, least);
+
+	if (border >= tokens->count)
+		return border;
+	for (size_t i = border; i > least && border - i < WORD_STEPS; i--)
 		if (may_cut(text, tokens, i) && starts_word(text, tokens, i))
 			return i;
-	return fallback;
+	return border;
 }
+
+/* Which of the two a slice may end at. */
+typedef size_t (*border_fn)(struct str text, const struct token_list *tokens, size_t index,
+			    size_t least);
 
 /* The text from token `from` to in front of token `to`, with all bytes between the tokens. */
 static struct str slice_tokens(struct str text, const struct token_list *tokens, size_t from,
@@ -155,10 +166,11 @@ static struct str slice_tokens(struct str text, const struct token_list *tokens,
 
 /*
  * The longest slice from token `from` to at most `*to` that has no more than `room` tokens when
- * it is tokenized by itself: moves *to back, sets *count.
+ * it is tokenized by itself: moves *to back to another border, sets *count.
  */
 static enum err_code fit_slice(struct chunker *c, struct str text, const struct token_list *tokens,
-			       size_t from, size_t *to, size_t room, size_t *count)
+			       border_fn border, size_t from, size_t *to, size_t room,
+			       size_t *count)
 {
 	for (;;) {
 		struct str slice = slice_tokens(text, tokens, from, *to);
@@ -171,7 +183,7 @@ static enum err_code fit_slice(struct chunker *c, struct str text, const struct 
 		if (*to - from <= 1)
 			return err_set(c->err, ERR_INTERNAL,
 				       "the tokenizer cuts one token of a page into %zu", *count);
-		*to = snap(text, tokens, *to - from > over ? *to - over : from + 1, from);
+		*to = border(text, tokens, *to - from > over ? *to - over : from + 1, from);
 	}
 }
 
@@ -196,10 +208,15 @@ static void find_sections(const struct chunker *c, size_t begin, size_t end, str
 		chunk->last_section++;
 }
 
+/*
+ * The KEP's chunks: windows of `room` tokens, one at every multiple of (1 - overlap) * room tokens,
+ * wherever that is in a sentence or word. Only a border within a code point moves, and the end of a
+ * window whose first word, cut, has more tokens by itself than it had in the page.
+ */
 static enum err_code add_windows(struct chunker *c, double overlap)
 {
 	struct token_list tokens;
-	size_t from = 0, covered = 0, ordinal = 0;
+	size_t from = 0, start = 0, covered = 0, ordinal = 0;
 	size_t stride = (size_t)lround((1 - overlap) * (double)c->room);
 	enum err_code code = embed_tokenize(c->embedder, c->page, c->arena, &tokens, c->err);
 
@@ -208,10 +225,12 @@ static enum err_code add_windows(struct chunker *c, double overlap)
 	while (code == ERR_OK && from < tokens.count && covered < tokens.count) {
 		struct chunk chunk = {.kind = CHUNK_WINDOW, .ordinal = ordinal};
 		/* every window reaches beyond the one before */
-		size_t to = snap(c->page, &tokens, from + c->room, covered > from ? covered : from);
-		size_t next, begin;
+		size_t to = token_border(c->page, &tokens, from + c->room,
+					 covered > from ? covered : from);
+		size_t begin;
 
-		code = fit_slice(c, c->page, &tokens, from, &to, c->room, &chunk.token_count);
+		code = fit_slice(c, c->page, &tokens, token_border, from, &to, c->room,
+				 &chunk.token_count);
 		if (code != ERR_OK)
 			break;
 		chunk.text = str_trim(slice_tokens(c->page, &tokens, from, to));
@@ -224,9 +243,11 @@ static enum err_code add_windows(struct chunker *c, double overlap)
 			ordinal++;
 		}
 		covered = to > covered ? to : covered;
+		/* counted from the first token, so that moved borders do not add up */
+		start += stride;
+		from = token_border(c->page, &tokens, start, from);
 		/* a window that had to be shortened must not leave a gap behind it */
-		next = snap(c->page, &tokens, from + stride, from);
-		from = next < to ? next : to;
+		from = from < to ? from : to;
 	}
 	return code;
 }
@@ -258,8 +279,8 @@ static enum err_code split_line(struct chunker *c, struct str text, size_t room,
 	enum err_code code = embed_tokenize(c->embedder, text, c->arena, &tokens, c->err);
 
 	while (code == ERR_OK && from < tokens.count) {
-		to = snap(text, &tokens, from + room, from);
-		code = fit_slice(c, text, &tokens, from, &to, room, &count);
+		to = word_border(text, &tokens, from + room, from);
+		code = fit_slice(c, text, &tokens, word_border, from, &to, room, &count);
 		if (code == ERR_OK)
 			code = push_unit(c, out, slice_tokens(text, &tokens, from, to), count);
 		from = to;
@@ -424,8 +445,8 @@ static enum err_code add_section(struct chunker *c, size_t index, size_t *ordina
 		code = embed_tokenize(c->embedder, header, c->arena, &tokens, c->err);
 		if (code != ERR_OK)
 			return code;
-		to = snap(header, &tokens, c->room / HEADER_SHARE, 0);
-		code = fit_slice(c, header, &tokens, 0, &to, c->room / HEADER_SHARE,
+		to = word_border(header, &tokens, c->room / HEADER_SHARE, 0);
+		code = fit_slice(c, header, &tokens, word_border, 0, &to, c->room / HEADER_SHARE,
 				 &header_tokens);
 		if (code != ERR_OK)
 			return code;

@@ -8,7 +8,7 @@
 #include "index/url.h"
 
 /* Grows whenever parsing or chunking changes what is stored for the same bytes. */
-#define PREPARE_VERSION "4"
+#define PREPARE_VERSION "5"
 
 enum {
 	BINARY_PROBE = 8192,

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,7 +18,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/vec.h"
-#include "embed/inproc/inproc.h"
+#include "support/real_model.h"
 
 #define MIN_COSINE     0.99999
 #define MAX_DIFFERENCE 1e-4
@@ -32,34 +31,9 @@ struct golden {
 	struct embedder *e;
 };
 
-static void models_dir(char *out, size_t size)
-{
-	const char *dir = getenv("DOCS_BOT_MODELS_DIR");
-	const char *data = getenv("XDG_DATA_HOME");
-	const char *home = getenv("HOME");
-	if (dir && dir[0])
-		snprintf(out, size, "%s", dir);
-	else if (data && data[0])
-		snprintf(out, size, "%s/docs-bot/models", data);
-	else
-		snprintf(out, size, "%s/.local/share/docs-bot/models", home ? home : "");
-}
-
 static void open_model(struct golden *g, const char *name, enum vec_level limit)
 {
-	char dir[2048], path[2304];
-	struct err err = {0};
-	models_dir(dir, sizeof(dir));
-	snprintf(path, sizeof(path), "%s/%s/model.safetensors", dir, name);
-	if (access(path, R_OK) != 0)
-		fail_msg("%s is missing: run `docs-bot model fetch %s`, or set "
-			 "DOCS_BOT_MODELS_DIR",
-			 path, name);
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	struct embed_inproc_options options = {
-		.dir = path, .name = name, .sha256 = NULL, .vec_limit = (int)limit};
-	if (embed_inproc_open(&options, alloc_default(), &g->e, &err) != ERR_OK)
-		fail_msg("%s", err.message);
+	g->e = real_model_open(name, limit);
 	assert_int_equal(g->e->max_tokens, 512);
 }
 

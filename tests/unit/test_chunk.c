@@ -160,20 +160,108 @@ static void test_overlaps(void **state)
 	assert_null(find_chunk(f, CHUNK_WINDOW, 81));
 }
 
-/* Words of several tokens are not cut where there is another way. */
+/*
+ * The same in words of two tokens, where every other border falls into a word: counted on the
+ * page's own tokens. 510 and 255 are (512 - 2) and half of it.
+ */
+static void test_windows_count_tokens(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = {ERR_OK, ""};
+	struct token_list page;
+	size_t inside_words = 0, windows = 0;
+
+	make_chunks(f, words(f, "", 1500, " two_tok_"), 512, 0.5);
+	assert_int_equal(embed_tokenize(&f->fake.embedder, f->page, &f->arena, &page, &err),
+			 ERR_OK);
+	assert_true(page.count > 4 * 510);
+	for (; find_chunk(f, CHUNK_WINDOW, windows); windows++) {
+		const struct chunk *c = find_chunk(f, CHUNK_WINDOW, windows);
+		size_t from = windows * 255, to = from + 510;
+		size_t begin = (size_t)(c->text.ptr - f->chunks.items[0].text.ptr);
+
+		assert_in_range(from, 0, page.count - 1);
+		assert_int_equal(begin, page.items[from].begin);
+		if (to > page.count)
+			to = page.count;
+		assert_int_equal(begin + c->text.len, page.items[to - 1].end);
+		assert_int_equal(c->token_count, to - from + 2);
+		inside_words += begin && f->page.ptr[begin - 1] != ' ';
+	}
+	assert_int_equal(windows, 1 + (page.count - 510 + 254) / 255);
+	assert_true(inside_words > 0);
+}
+
+/* A tokenizer to which the rest of a cut word, a text that begins with "k_", is four tokens. */
+static enum err_code tokenize_cut_words(struct embedder *e, struct str text, struct arena *arena,
+					struct token_list *out, struct err *err)
+{
+	struct fake_embedder plain;
+	struct token_list list;
+
+	fake_embedder_init(&plain);
+	(void)e;
+	enum err_code code = embed_tokenize(&plain.embedder, text, arena, &list, err);
+	*out = list;
+	if (code != ERR_OK || !str_starts(text, STR("k_")))
+		return code;
+	out->count = list.count + 3;
+	out->items = arena_array(arena, out->count, sizeof(*out->items));
+	assert_non_null(out->items);
+	memcpy(out->items + 3, list.items, list.count * sizeof(*list.items));
+	for (uint32_t i = 0; i < 4; i++)
+		out->items[i] =
+			(struct token){.begin = i, .end = i < 3 ? i + 1 : list.items[0].end};
+	return ERR_OK;
+}
+
+/* Such a window ends earlier, by no more than it must, and the others stay where they are. */
+static void test_windows_of_cut_words(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = {ERR_OK, ""};
+	struct embedder_ops ops = *f->fake.embedder.ops;
+	struct token_list page;
+	size_t windows = 0;
+
+	ops.tokenize = tokenize_cut_words;
+	f->fake.embedder.ops = &ops;
+	make_chunks(f, words(f, "", 900, " two_tok_"), 512, 0.5);
+	assert_int_equal(embed_tokenize(&f->fake.embedder, f->page, &f->arena, &page, &err),
+			 ERR_OK);
+	for (; find_chunk(f, CHUNK_WINDOW, windows); windows++) {
+		const struct chunk *c = find_chunk(f, CHUNK_WINDOW, windows);
+		size_t more = str_starts(c->text, STR("k_")) ? 3 : 0;
+		size_t from = windows * 255, to = from + 510 - more;
+		size_t begin = (size_t)(c->text.ptr - f->chunks.items[0].text.ptr);
+
+		/* "w0" is one token, the words after it are two */
+		assert_int_equal(more, from && from % 2 == 0 ? 3 : 0);
+		assert_int_equal(begin, page.items[from].begin);
+		if (to > page.count)
+			to = page.count;
+		assert_int_equal(begin + c->text.len, page.items[to - 1].end);
+		assert_int_equal(c->token_count, to - from + more + 2);
+	}
+	assert_int_equal(windows, 1 + (page.count - 510 + 254) / 255);
+}
+
+/* Sections that are cut within a line are cut between words where there is a way. */
 static void test_borders(void **state)
 {
 	struct fixture *f = *state;
+	size_t sections = 0;
 
 	make_chunks(f, words(f, "", 200, " longerword_"), 64, 0.5);
 	for (size_t i = 0; i < f->chunks.count; i++) {
 		const struct chunk *c = &f->chunks.items[i];
 
-		if (c->kind != CHUNK_WINDOW)
+		if (c->kind != CHUNK_SECTION)
 			continue;
-		size_t begin = (size_t)(c->text.ptr - find_chunk(f, CHUNK_WINDOW, 0)->text.ptr);
-		assert_true(begin == 0 || c->text.ptr[-1] == ' ');
+		assert_true(str_starts(c->text, sections ? STR("longerword_") : STR("w0 ")));
+		sections++;
 	}
+	assert_true(sections > 3);
 	/* one word without end, of code points that must stay whole */
 	struct buf buf;
 	buf_init(&buf, alloc_default(), 1 << 20);
@@ -387,6 +475,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_windows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overlaps, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_windows_count_tokens, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_windows_of_cut_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_borders, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sections, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_page_text, setup, teardown),
