@@ -2,7 +2,6 @@
 #include "serve/serve.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "base/file.h"
 #include "serve/assets.h"
+#include "serve/listen.h"
 #include "serve/service.h"
 
 #define TICK_US        (200 * LWS_US_PER_MS) /* how soon a stop request is seen */
@@ -175,65 +175,6 @@ static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *
 	else if (reason == LWS_CALLBACK_RAW_CLOSE_FILE)
 		service->listener = NULL;
 	return 0;
-}
-
-static enum err_code listen_error(const struct serve_options *options, int number, struct err *err)
-{
-	if (number == EADDRINUSE)
-		return err_set(err, ERR_EXISTS,
-			       "cannot listen on %s:%d: address already in use; stop the other "
-			       "process or choose another port with --listen",
-			       options->host, options->port);
-	if (number == EACCES)
-		return err_set(err, ERR_INVALID,
-			       "cannot listen on %s:%d: permission denied; choose a port above "
-			       "1023 with --listen",
-			       options->host, options->port);
-	return err_set(err, ERR_IO, "cannot listen on %s:%d: %s; see --listen HOST:PORT",
-		       options->host, options->port, strerror(number));
-}
-
-static enum err_code listen_open(const struct serve_options *options, int *out, int *port,
-				 struct err *err)
-{
-	struct addrinfo hints = {.ai_family = AF_UNSPEC,
-				 .ai_socktype = SOCK_STREAM,
-				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-	struct addrinfo *list = NULL;
-	char service[16];
-	int fd = -1, number = 0, one = 1;
-	snprintf(service, sizeof(service), "%d", options->port);
-	int failed = getaddrinfo(options->host, service, &hints, &list);
-	if (failed)
-		return err_set(err, ERR_INVALID,
-			       "cannot listen on '%s': %s; see --listen HOST:PORT", options->host,
-			       gai_strerror(failed));
-	/* "localhost" may come as ::1 first on a machine without IPv6: then the next one serves. */
-	for (const struct addrinfo *at = list; at; at = at->ai_next) {
-		if (fd >= 0)
-			close(fd);
-		fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		bool failed_here = fd < 0 ||
-				   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-				   bind(fd, at->ai_addr, at->ai_addrlen) || listen(fd, SOMAXCONN);
-		number = failed_here ? errno : 0;
-		if (!number || number == EADDRINUSE || number == EACCES)
-			break;
-	}
-	freeaddrinfo(list);
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-	if (!number && getsockname(fd, (struct sockaddr *)&address, &size))
-		number = errno;
-	if (number) {
-		if (fd >= 0)
-			close(fd);
-		return listen_error(options, number, err);
-	}
-	*port = ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-						    : ((struct sockaddr_in *)&address)->sin_port);
-	*out = fd;
-	return ERR_OK;
 }
 
 /* ---- context ---- */
@@ -421,7 +362,7 @@ enum err_code serve_run(const struct serve_options *options, const struct serve_
 	service->deps = deps;
 	service->alloc = deps->alloc;
 	pthread_mutex_init(&service->ready_lock, NULL);
-	if ((code = listen_open(options, &fd, &port, err)) ||
+	if ((code = listen_open(options->host, options->port, &fd, &port, err)) ||
 	    (code = queue_init(&service->queue, deps->alloc, options->queue_length, err)) ||
 	    (code = etags_make(service, err)) || (code = context_open(service, err)) ||
 	    (code = workers_start(service, err)))
