@@ -1,12 +1,14 @@
 """`make run` as a user types it: it ends in an assistant that answers, a second time in seconds."""
 
 import http.client
+import http.server
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -107,7 +109,22 @@ def test_unreachable_website_falls_back_to_the_user_guide(home):
         assert status == 200 and "models.md" in found
 
 
-def test_git_repository_as_documents(home, tmp_path):
+# Nothing listens there: a clone from it succeeds only by what the user told git.
+NOWHERE = "http://127.0.0.1:1/docs"
+NO_PROXIES = {name: "" for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                    "ALL_PROXY", "no_proxy", "NO_PROXY")}
+
+
+def git_settings(home, text):
+    """The environment in which git has these settings, and none of the machine's."""
+    file = home / "gitconfig"
+    file.write_text(text)
+    return {**NO_PROXIES, "GIT_CONFIG_GLOBAL": str(file), "GIT_CONFIG_NOSYSTEM": "1"}
+
+
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_git_repository_as_documents(home, tmp_path, rewritten):
+    """By its own address, or by one that git is told to read as another."""
     repository = tmp_path / "handbook"
     shutil.copytree(SITE, repository)
 
@@ -118,9 +135,43 @@ def test_git_repository_as_documents(home, tmp_path):
     git("init", "-q")
     git("add", ".")
     git("commit", "-q", "-m", "First")
-    with Assistant(home, DOCS=f"file://{repository}") as run:
+    url, env = f"file://{repository}", {}
+    if rewritten:
+        url, env = f"{NOWHERE}/handbook", git_settings(
+            home, f'[url "file://{tmp_path}/"]\n\tinsteadOf = {NOWHERE}/\n')
+    with Assistant(home, DOCS=url, env=env) as run:
         run.wait_ready()
         assert "trial-pods" in run.get("/api/search?q=retain+pods")[1]
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """Refuses whatever is asked of it, and remembers what that was."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        self.send_error(502)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("where", ["settings of git", "settings for one address", "environment"])
+def test_git_goes_through_the_proxy(home, where):
+    """A server that only the proxy reaches is git's to try; not reaching it ourselves says nothing."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        proxy.asked = []
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{proxy.server_port}"
+        if where == "environment":
+            env = {**git_settings(home, ""), "http_proxy": address}
+        else:
+            section = "http" if where == "settings of git" else f'http "{NOWHERE}"'
+            env = git_settings(home, f"[{section}]\n\tproxy = {address}\n")
+        with Assistant(home, DOCS=f"{NOWHERE}/handbook.git", env=env) as run:
+            assert run.process.wait(timeout=START_SECONDS) != 0
+        proxy.shutdown()
+    assert any(path.startswith(f"{NOWHERE}/handbook.git/") for path in proxy.asked), run.output
+    assert "error: cannot clone" in run.output
 
 
 @pytest.mark.parametrize("settings, words", [
