@@ -90,7 +90,8 @@ struct worker {
 	struct service *service;
 	pthread_t thread;
 	struct store *store; /* opened on first use; NULL after an error, to be opened again */
-	bool filled;         /* the store was seen to hold chunks */
+	bool filled;         /* the store was seen to hold chunks of our model … */
+	uint64_t generation; /* … in this generation */
 	struct arena arena;
 	struct buf frame; /* the frame under construction */
 };

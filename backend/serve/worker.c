@@ -187,10 +187,24 @@ static void drop_store(struct worker *worker)
 	worker->filled = false;
 }
 
-/* Opens the store if it is not open, and makes sure that there is something to find. */
+/* What was seen of the store holds until the next publish; a store that fails is opened again. */
+static void forget_old_state(struct worker *worker)
+{
+	uint64_t generation;
+	struct err ignored = {0};
+	if (!worker->store)
+		return;
+	if (store_generation(worker->store, &generation, &ignored))
+		drop_store(worker);
+	else if (generation != worker->generation)
+		worker->filled = false;
+}
+
+/* Opens the store if it is not open, and makes sure that it holds something that we can search. */
 static enum err_code need_store(struct worker *worker, struct err *err)
 {
 	const struct serve_deps *deps = worker->service->deps;
+	forget_old_state(worker);
 	if (!worker->store) {
 		enum err_code code = deps->open_store(deps->ctx, &worker->store, err);
 		if (code) {
@@ -220,6 +234,7 @@ static enum err_code need_store(struct worker *worker, struct err *err)
 		return ERR_MISMATCH;
 	}
 	worker->filled = true;
+	worker->generation = stats.generation;
 	return ERR_OK;
 }
 

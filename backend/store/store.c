@@ -91,6 +91,12 @@ enum err_code store_stats(struct store *s, struct arena *arena, struct store_sta
 	return s->ops->stats(s, arena, out, err);
 }
 
+enum err_code store_generation(struct store *s, uint64_t *out, struct err *err)
+{
+	*out = 0;
+	return s->ops->generation(s, out, err);
+}
+
 enum err_code store_search_vector(struct store *s, enum store_unit unit, const float *query,
 				  size_t dimension, size_t k, struct arena *arena,
 				  struct store_hits *out, struct err *err)

@@ -89,6 +89,7 @@ struct store;
 struct store_ops {
 	enum err_code (*stats)(struct store *s, struct arena *arena, struct store_stats *out,
 			       struct err *err);
+	enum err_code (*generation)(struct store *s, uint64_t *out, struct err *err);
 	enum err_code (*begin)(struct store *s, const struct store_identity *identity, bool rebuild,
 			       struct err *err);
 	enum err_code (*unchanged)(struct store *s, struct str source, struct str path,
@@ -130,6 +131,13 @@ struct store {
 
 enum err_code store_stats(struct store *s, struct arena *arena, struct store_stats *out,
 			  struct err *err) WARN_UNUSED;
+
+/*
+ * stats.generation alone, which is cheap: whoever keeps a store open asks before each use whether
+ * something else, perhaps of another model, was published. ERR_NOTFOUND when the index was removed
+ * or replaced under its name.
+ */
+enum err_code store_generation(struct store *s, uint64_t *out, struct err *err) WARN_UNUSED;
 
 /*
  * The k chunks of one kind whose cosine with `query` (`dimension` values, unit length) is highest,

@@ -120,7 +120,11 @@ static struct store_stats stats(struct fixture *f, struct store *s)
 {
 	struct store_stats out;
 
+	uint64_t generation;
+
 	assert_ok(f, store_stats(s, &f->arena, &out, &f->err));
+	assert_ok(f, store_generation(s, &generation, &f->err));
+	assert_int_equal(generation, out.generation);
 	return out;
 }
 
@@ -657,7 +661,9 @@ static void test_reader_sees_old_then_new(void **state)
 	assert_int_equal(store_search_vector(f->store, STORE_SECTION, query, FIXTURE_DIMENSION, 9,
 					     &f->arena, &hits, &f->err),
 			 ERR_INVALID);
+	assert_int_equal(stats(f, reader).generation, 1);
 	publish(f);
+	assert_int_equal(stats(f, reader).generation, 2);
 	assert_int_equal(count_text(f, reader, STORE_TEXT_PAGES, "alpha"), 0);
 	assert_int_equal(count_text(f, reader, STORE_TEXT_PAGES, "beta"), 2);
 	assert_ok(f, store_search_vector(reader, STORE_SECTION, query, FIXTURE_DIMENSION, 9,

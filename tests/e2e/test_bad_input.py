@@ -1,13 +1,17 @@
 """Bad input: one clear line, the right exit code, and the index keeps its last good state."""
 
 import ctypes
+import http.client
+import json
 import os
+import re
 import resource
 import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -285,6 +289,59 @@ def test_port_in_use(indexed):
         port = taken.getsockname()[1]
         run = indexed.run("serve", "--listen", f"127.0.0.1:{port}")
         only_error(run, str(port), "in use")
+
+
+class Service:
+    """docs-bot serve on a free port."""
+
+    def __init__(self, bot, log):
+        self.bot, self.log = bot, log
+
+    def __enter__(self):
+        self.stream = self.log.open("w")
+        self.process = subprocess.Popen(
+            self.bot.command("serve", "--listen", "127.0.0.1:0"), stdin=subprocess.DEVNULL,
+            stdout=self.stream, stderr=subprocess.STDOUT)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.process.poll() is None:
+            found = re.search(r"http://127\.0\.0\.1:([1-9]\d*)", self.log.read_text())
+            if found:
+                self.port = int(found.group(1))
+                return self
+            time.sleep(0.05)
+        self.__exit__()
+        raise AssertionError(self.log.read_text())
+
+    def search(self, query):
+        """Status and JSON of /api/search."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", f"/api/search?q={query}")
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(timeout=60)
+        self.stream.close()
+
+
+def test_index_is_rebuilt_with_another_model_while_serving(tmp_path, bot, tiny_model):
+    """The same dimension, so that nothing but the model's name tells the vectors apart."""
+    other = tmp_path / "tiny-other"
+    shutil.copytree(tiny_model, other)
+    bot.index(SITE)
+    with Service(bot, tmp_path / "serve.log") as service:
+        assert service.search("medianstop")[0] == 200
+        Bot(bot.data, other).index(SITE, "--rebuild")
+        for _ in range(8):  # whichever worker it is, open store or not
+            status, problem = service.search("medianstop")
+            assert status == 503 and "made with model tiny-other" in problem["detail"], problem
+        bot.index(SITE, "--rebuild")
+        status, found = service.search("medianstop")
+        assert status == 200 and found["results"][0]["path"].endswith("early-stopping.md")
 
 
 def test_address_of_another_machine(indexed):

@@ -21,8 +21,21 @@
 
 /* ---- a store of one section ---- */
 
-/* What the store says it was made with; a test of another model changes it. */
-static const char *store_model = "fake-embedder";
+/* What the store says it was made with, and how often; a test of another model changes them. */
+static _Atomic(const char *) store_model = "fake-embedder";
+static atomic_uint_fast64_t store_publishes = 1;
+
+static void publish_with(const char *model)
+{
+	atomic_store(&store_model, model);
+	atomic_fetch_add(&store_publishes, 1);
+}
+
+static enum err_code one_generation(struct store *s, uint64_t *out, struct err *err)
+{
+	*out = atomic_load(&store_publishes);
+	return ERR_OK;
+}
 
 static enum err_code one_stats(struct store *s, struct arena *arena, struct store_stats *out,
 			       struct err *err)
@@ -30,7 +43,8 @@ static enum err_code one_stats(struct store *s, struct arena *arena, struct stor
 	*out = (struct store_stats){.documents = 1,
 				    .sections = 1,
 				    .chunks = 1,
-				    .model = str_c(store_model),
+				    .generation = atomic_load(&store_publishes),
+				    .model = str_c(atomic_load(&store_model)),
 				    .dimension = FAKE_EMBEDDER_DIMENSION};
 	return ERR_OK;
 }
@@ -104,6 +118,7 @@ static void one_close(struct store *s)
 }
 
 static const struct store_ops one_ops = {.stats = one_stats,
+					 .generation = one_generation,
 					 .search_vector = one_vector,
 					 .search_text = one_text,
 					 .passage = one_passage,
@@ -187,15 +202,20 @@ static void prepare(struct running *running)
 					    .stop = &running->stop};
 }
 
-static void start(struct running *running)
+static void launch(struct running *running)
 {
-	prepare(running);
 	assert_int_equal(pthread_create(&running->thread, NULL, serve_thread, running), 0);
 	pthread_mutex_lock(&running->lock);
 	while (!running->port)
 		pthread_cond_wait(&running->changed, &running->lock);
 	pthread_mutex_unlock(&running->lock);
 	assert_true(running->port > 0);
+}
+
+static void start(struct running *running)
+{
+	prepare(running);
+	launch(running);
 }
 
 static void finish(struct running *running)
@@ -404,7 +424,7 @@ static void test_index_of_another_model(void **state)
 {
 	struct running running;
 	char text[65536];
-	store_model = "another";
+	publish_with("another");
 	start(&running);
 	assert_true(get(running.port, "/readyz", text, sizeof(text)));
 	assert_non_null(strstr(text, "HTTP/1.1 503 "));
@@ -412,7 +432,31 @@ static void test_index_of_another_model(void **state)
 	assert_true(get(running.port, "/api/search?q=pods", text, sizeof(text)));
 	assert_non_null(strstr(text, "HTTP/1.1 503 "));
 	finish(&running);
-	store_model = "fake-embedder";
+	publish_with("fake-embedder");
+}
+
+/* `index --rebuild` with another model, and back, beside a service whose workers hold the store. */
+static void test_model_changes_while_serving(void **state)
+{
+	struct running running;
+	char text[65536];
+	prepare(&running);
+	running.options.workers = 1;
+	launch(&running);
+	assert_true(get(running.port, "/api/search?q=pods", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 200 "));
+	publish_with("another");
+	assert_true(get(running.port, "/api/search?q=pods", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 503 "));
+	assert_non_null(strstr(text, "made with model another, not fake-embedder"));
+	int fd = ws_dial(running.port);
+	assert_true(ws_read(fd, text, sizeof(text)));
+	assert_false(ws_ask(fd, question, text, sizeof(text)));
+	assert_non_null(strstr(text, "made with model another"));
+	publish_with("fake-embedder");
+	assert_true(ws_ask(fd, question, text, sizeof(text)));
+	close(fd);
+	finish(&running);
 }
 
 static void test_index_appears_later(void **state)
@@ -555,6 +599,7 @@ int main(void)
 		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_chat),
 		cmocka_unit_test(test_index_of_another_model),
+		cmocka_unit_test(test_model_changes_while_serving),
 		cmocka_unit_test(test_index_appears_later),
 		cmocka_unit_test(test_many_clients),
 		cmocka_unit_test(test_stop_with_open_connections),

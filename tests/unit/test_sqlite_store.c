@@ -248,6 +248,7 @@ static void test_removed_index_is_noticed(void **state)
 {
 	struct store *reader;
 	struct store_stats stats;
+	uint64_t generation;
 	struct arena arena;
 	struct err err = {ERR_OK, ""};
 	char path[512];
@@ -260,6 +261,7 @@ static void test_removed_index_is_noticed(void **state)
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(store_stats(reader, &arena, &stats, &err), ERR_NOTFOUND);
 	assert_non_null(strstr(err.message, "removed or replaced"));
+	assert_int_equal(store_generation(reader, &generation, &err), ERR_NOTFOUND);
 	arena_release(&arena);
 	store_close(reader);
 }

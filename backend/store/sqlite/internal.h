@@ -153,6 +153,7 @@ void store_sqlite_cache_flush(struct store_sqlite *s);
 /* The operations, spread over write.c, cache.c, read.c and vectors.c. */
 enum err_code store_sqlite_stats(struct store *base, struct arena *arena, struct store_stats *out,
 				 struct err *err);
+enum err_code store_sqlite_generation(struct store *base, uint64_t *out, struct err *err);
 enum err_code store_sqlite_begin(struct store *base, const struct store_identity *identity,
 				 bool rebuild, struct err *err);
 enum err_code store_sqlite_unchanged(struct store *base, struct str source, struct str path,

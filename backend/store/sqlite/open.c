@@ -93,6 +93,7 @@ static void store_sqlite_close(struct store *base)
 
 static const struct store_ops sqlite_ops = {
 	.stats = store_sqlite_stats,
+	.generation = store_sqlite_generation,
 	.begin = store_sqlite_begin,
 	.unchanged = store_sqlite_unchanged,
 	.put = store_sqlite_put,

@@ -49,6 +49,15 @@ enum err_code store_sqlite_state(struct store_sqlite *s, struct arena *arena,
 	return code;
 }
 
+enum err_code store_sqlite_generation(struct store *base, uint64_t *out, struct err *err)
+{
+	struct store_state state;
+	enum err_code code = store_sqlite_state(sqlite_of(base), NULL, &state, err);
+
+	*out = state.generation;
+	return code;
+}
+
 /* A reader without a cache file, or with a damaged one, still has an index to report on. */
 static uint64_t count_cache(struct store_sqlite *s)
 {
