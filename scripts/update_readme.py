@@ -2,7 +2,7 @@
 """update_readme.py FOLDER MODEL…: writes what `scripts/eval` measured into README.md.
 
 FOLDER holds MODEL.json (docs-bot --json eval) and MODEL-answer.json (docs-bot --json ask). The text
-between the markers is replaced, all else stays.
+between the markers is replaced, all else stays; so do the rows of models that were not measured.
 """
 
 import json
@@ -18,21 +18,29 @@ COLUMNS = (
     ("fact recall", "answers", "fact_recall"), ("citation hit", "answers", "citation_hit"),
     ("abstains rightly", "answers", "abstention_recall"),
 )
+HEAD = "| " + " | ".join(["model", "questions", *(name for name, _, _ in COLUMNS)]) + " |"
 
 
 def figure(value):
     return f"{value:.3f}" if isinstance(value, (int, float)) else "–"
 
 
-def table(folder, models):
-    head = ["model", "questions", *(name for name, _, _ in COLUMNS)]
-    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+def old_rows(text):
+    """The table's rows by model; none when its columns were others."""
+    found = re.search(r"<!-- eval:begin -->\n(.*?)<!-- eval:end -->", text, re.S)
+    lines = found.group(1).splitlines() if found else []
+    if not lines or lines[0] != HEAD:
+        return {}
+    return {line.split("|")[1].strip(): line for line in lines[2:]}
+
+
+def table(folder, models, rows):
     for model in models:
         report = json.loads((folder / f"{model}.json").read_text())
         cells = [model, str(report["n"])]
         cells += [figure(report.get(part, {}).get(key)) for _, part, key in COLUMNS]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows[model] = "| " + " | ".join(cells) + " |"
+    return "\n".join([HEAD, "| --- |" + " ---: |" * (len(COLUMNS) + 1), *rows.values()])
 
 
 SHOWN = 700  # characters of the answer: the README's first screen holds no more
@@ -77,10 +85,11 @@ def main():
         sys.exit(__doc__.splitlines()[0])
     folder, models = Path(sys.argv[1]), sys.argv[2:]
     text = README.read_text(encoding="utf-8")
-    text = replace(text, "eval", table(folder, models))
+    figures = table(folder, models, old_rows(text))
+    text = replace(text, "eval", figures)
     text = replace(text, "answer", answer(folder, models[0]))
     README.write_text(text, encoding="utf-8")
-    print(table(folder, models))
+    print(figures)
 
 
 if __name__ == "__main__":
