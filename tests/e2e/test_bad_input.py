@@ -77,6 +77,7 @@ def test_wrong_hash(tmp_path, tiny_model):
     shutil.copytree(tiny_model, models / "all-MiniLM-L6-v2")
     bot = Bot(tmp_path / "data", "all-MiniLM-L6-v2", models)
     only_error(bot.run("model", "verify"), "53aa51172d142c89")
+    only_error(bot.run("index", SITE), "53aa51172d142c89", "model fetch --force")
 
 
 def test_model_of_another_index(tmp_path, indexed):
