@@ -101,7 +101,8 @@ def writable_symbols(library):
             continue
         writable = re.match(r"^(\.data(?!\.rel\.ro)|\.bss|\.tdata|\.tbss|\*COM\*)", section)
         if writable and not GENERATED_SYMBOLS.match(symbol):
-            base = symbol.split(".", 1)[0]
+            # A static object of a function: gcc writes name.NUMBER, clang function.name.
+            base = [part for part in symbol.split(".") if not part.isdigit()][-1]
             if ALLOWED_SYMBOLS.get(base) != member:
                 yield f"{member}: {symbol} is a writable object in {section}"
 

@@ -112,7 +112,7 @@ struct str arena_printf(struct arena *arena, const char *fmt, ...)
 	return (struct str){text, (size_t)len};
 }
 
-enum err_code arena_fail(const struct arena *arena, struct err *err)
+enum err_code(arena_fail)(const struct arena *arena, struct err *err)
 {
 	if (arena->limited)
 		return err_set(err, ERR_LIMIT, "this needs more than %zu MB of memory",

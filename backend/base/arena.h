@@ -41,5 +41,8 @@ struct str arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2
 
 /* The one message for a failed arena allocation: says whether memory or the limit ran out. */
 enum err_code arena_fail(const struct arena *arena, struct err *err);
+#ifdef __clang_analyzer__
+#define arena_fail(...) err_failed((arena_fail)(__VA_ARGS__))
+#endif
 
 #endif

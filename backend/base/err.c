@@ -31,7 +31,7 @@ static void drop_half_character(char *text, size_t len)
 		text[lead - 1] = '\0';
 }
 
-enum err_code err_set(struct err *err, enum err_code code, const char *fmt, ...)
+enum err_code(err_set)(struct err *err, enum err_code code, const char *fmt, ...)
 {
 	if (!err)
 		return code;
@@ -45,7 +45,7 @@ enum err_code err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	return code;
 }
 
-enum err_code err_context(struct err *err, const char *fmt, ...)
+enum err_code(err_context)(struct err *err, const char *fmt, ...)
 {
 	if (!err)
 		return ERR_INTERNAL;

@@ -9,11 +9,13 @@ struct str str_c(const char *text)
 
 struct str str_slice(struct str s, size_t from, size_t to)
 {
+	if (!s.ptr)
+		return (struct str){NULL, 0};
 	if (to > s.len)
 		to = s.len;
 	if (from > to)
 		from = to;
-	return (struct str){s.ptr ? s.ptr + from : NULL, to - from};
+	return (struct str){s.ptr + from, to - from};
 }
 
 bool str_eq(struct str a, struct str b)

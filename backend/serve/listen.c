@@ -74,15 +74,20 @@ enum err_code listen_open(const char *host, int port, int *out, int *bound, stru
 	freeaddrinfo(list);
 	if (number)
 		return listen_error(host, port, number, err);
-	struct sockaddr_storage address;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address;
 	socklen_t size = sizeof(address);
-	if (getsockname(fd, (struct sockaddr *)&address, &size)) {
+	memset(&address, 0, sizeof(address));
+	if (getsockname(fd, &address.any, &size)) {
 		number = errno;
 		close(fd);
 		return listen_error(host, port, number, err);
 	}
-	*bound = ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-						     : ((struct sockaddr_in *)&address)->sin_port);
+	*bound = ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port
+							 : address.v4.sin_port);
 	*out = fd;
 	return ERR_OK;
 }
