@@ -56,7 +56,7 @@ struct str backends_model_name(struct context *ctx)
 	return str_starts(name, organisation) ? str_slice(name, organisation.len, name.len) : name;
 }
 
-static int vec_limit(const struct context *ctx)
+int backends_vec_limit(const struct context *ctx)
 {
 	struct str simd = str_c(config_string(&ctx->config, SET_SIMD));
 	if (str_eq(simd, STR("plain")))
@@ -92,7 +92,7 @@ enum err_code backends_embedder(struct context *ctx, struct embedder **out, stru
 	const struct embed_inproc_options options = {.dir = dir.ptr,
 						     .name = known.ptr,
 						     .sha256 = spec ? spec->sha256 : NULL,
-						     .vec_limit = vec_limit(ctx)};
+						     .vec_limit = backends_vec_limit(ctx)};
 	return embed_inproc_open(&options, ctx->alloc, out, err);
 }
 
@@ -125,7 +125,7 @@ enum err_code backends_store(struct context *ctx, bool create, struct store_vect
 	const struct store_sqlite_options options = {.data_dir = dir.ptr,
 						     .create = create,
 						     .vectors = vectors,
-						     .vec_limit = vec_limit(ctx),
+						     .vec_limit = backends_vec_limit(ctx),
 						     .log = &ctx->log};
 	return store_sqlite_open(&options, ctx->alloc, out, err);
 }
@@ -135,7 +135,7 @@ enum err_code backends_opener_init(struct context *ctx, struct store_opener *ope
 {
 	struct str dir;
 	*opener = (struct store_opener){
-		.alloc = ctx->alloc, .log = &ctx->log, .vec_limit = vec_limit(ctx)};
+		.alloc = ctx->alloc, .log = &ctx->log, .vec_limit = backends_vec_limit(ctx)};
 	enum err_code code = backends_data_dir(ctx, &dir, err);
 	if (code)
 		return code;

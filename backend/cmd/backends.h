@@ -37,6 +37,9 @@ enum err_code backends_opener_init(struct context *ctx, struct store_opener *ope
 enum err_code backends_open_store(void *opener, struct store **out, struct err *err) WARN_UNUSED;
 void backends_opener_release(struct store_opener *opener);
 
+/* enum vec_level of --simd: the fastest vector kernels that may be used. */
+int backends_vec_limit(const struct context *ctx);
+
 size_t backends_threads(const struct context *ctx);
 
 #endif

@@ -62,11 +62,13 @@ int command_ask(struct context *ctx);
 int command_serve(struct context *ctx);
 int command_eval(struct context *ctx);
 int command_model(struct context *ctx);
+int command_bench(struct context *ctx);
 int command_config(struct context *ctx);
 int command_completion(struct context *ctx);
 int command_version(struct context *ctx);
 
-extern const struct option index_options[], search_options[], eval_options[], model_options[];
+extern const struct option index_options[], search_options[], eval_options[], model_options[],
+	bench_options[];
 
 /* The last value given for an option, or NULL. */
 const char *context_option(const struct context *ctx, const char *name);

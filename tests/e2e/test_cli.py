@@ -1,5 +1,6 @@
 """The command line as users and scripts see it: output, JSON keys, exit codes."""
 
+import json
 import shutil
 import subprocess
 
@@ -7,7 +8,8 @@ import pytest
 
 from conftest import BINARY, SITE
 
-COMMANDS = ("index", "search", "ask", "serve", "eval", "model", "config", "completion", "version")
+COMMANDS = ("index", "search", "ask", "serve", "eval", "model", "bench", "config", "completion",
+            "version")
 PAGES = 13
 QUESTION = "How do I stop Katib from deleting the pods of finished trials?"
 POD_PAGE = "content/en/docs/components/katib/trial-pods.md"
@@ -250,6 +252,68 @@ def test_model_info_json(bot, tiny_model):
     assert len(info["sha256"]) == 64
 
 
+# --- bench ---
+
+
+def test_bench_encode_json(bot, tiny_model):
+    run = bot.run("--json", "--threads", "2", "bench", "encode", "--tokens", "16,512", "--runs", "3")
+    assert run.code == 0, run.err
+    report = run.json
+    assert report["model"] == "tiny-bert" and report["dimension"] == 32
+    assert report["threads"] == 2 and report["simd"]
+    assert {"open_ms", "first_embedding_ms"} == set(report["start"])
+    assert [entry["tokens"] for entry in report["encode"]] == [16, 512]
+    for entry in report["encode"]:
+        assert entry["runs"] == 3
+        assert {"min", "p25", "median", "p75", "p95", "max"} == set(entry["ms"])
+        assert 0 < entry["ms"]["min"] <= entry["ms"]["median"] <= entry["ms"]["max"]
+        assert entry["tokens_per_second"] > 0 and entry["threads_tokens_per_second"] > 0
+    assert "512 tokens" in run.err, "progress goes to stderr"
+
+
+def test_bench_encode_prints_a_line_for_each_length(bot):
+    run = bot.run("bench", "encode", "--tokens", "8,9,10", "--runs", "2")
+    assert run.code == 0
+    lines = [line.split() for line in run.out.splitlines()]
+    assert [line[0] for line in lines if line and line[0].isdigit()] == ["8", "9", "10"]
+
+
+def bench_stdin(bot, *lines):
+    return subprocess.run(bot.command("bench", "encode", "--stdin"), input="".join(lines),
+                          capture_output=True, text=True, timeout=60)
+
+
+def test_bench_stdin_embeds_what_it_reads(bot):
+    texts = ["a pod", "ein Gerät"]
+    done = bench_stdin(bot, json.dumps({"texts": texts, "vectors": True}) + "\n",
+                       json.dumps({"texts": ["a pod"] * 3}) + "\n", json.dumps({"texts": []}))
+    assert done.returncode == 0, done.stderr
+    hello, first, second, third = map(json.loads, done.stdout.splitlines())
+    assert hello["model"] == "tiny-bert" and hello["dimension"] == 32 and "open_ms" in hello
+    assert first["texts"] == 2 and first["ms"] >= 0 and first["cpu_ms"] >= 0
+    assert [len(vector) for vector in first["vectors"]] == [32, 32]
+    for vector in first["vectors"]:
+        assert abs(sum(x * x for x in vector) - 1) < 1e-4
+    assert first["vectors"][0] != first["vectors"][1]
+    assert second["texts"] == 3 and "vectors" not in second
+    assert third["texts"] == 0
+
+
+@pytest.mark.parametrize("line, hint", [
+    ("no JSON", "JSON"),
+    ('{"text": "a"}', "texts"),
+    ('{"texts": "a"}', "texts"),
+    ('{"texts": ["a", 1]}', "text 2"),
+    (json.dumps({"texts": ["word " * 600]}), "tokens"),
+])
+def test_bench_stdin_says_what_is_wrong_with_a_line(bot, line, hint):
+    done = bench_stdin(bot, line + "\n", '{"texts": ["b"]}\n')
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 1, "nothing after the broken line is answered"
+    [error] = [e for e in done.stderr.splitlines() if e.startswith("docs-bot: ")]
+    assert hint in error
+
+
 # --- config, completion, version, help ---
 
 
@@ -323,6 +387,10 @@ def test_no_command_shows_help_and_is_wrong_use():
     (["config", "shw"], "show"),
     (["completion", "tcsh"], "bash"),
     (["model", "steal"], "fetch"),
+    (["bench", "everything"], "encode"),
+    (["bench", "encode", "--tokens", "20,,30"], "--tokens"),
+    (["bench", "encode", "--tokens", "20;30"], "--tokens"),
+    (["bench", "encode", "--runs", "0"], "--runs"),
     (["serve", "--listen", "nowhere"], "HOST:PORT"),
     (["index", ".", "--dry-run=false"], "--dry-run takes no value"),
     (["search", "pods", "--json=1"], "--json takes no value"),
