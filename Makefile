@@ -8,7 +8,7 @@ ifneq ($(origin MODEL),command line)
 unexport MODEL
 endif
 
-.PHONY: help run test build eval lint fuzz asan install clean
+.PHONY: help run test build eval bench lint fuzz asan install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ build: ## build/release/docs-bot
 
 eval: ## run the question set and write its figures into the README
 	@scripts/eval
+
+bench: ## measure beside other embedders, write bench/RESULTS.md (ROWS=encode,query for some rows)
+	@bench/run $(if $(ROWS),--only $(ROWS)) $(ARGS)
 
 lint: ## formatting, include direction, size and symbol rules, cppcheck, clang-tidy
 	@scripts/lint

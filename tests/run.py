@@ -103,7 +103,8 @@ def environment():
     env = dict(os.environ)
     env.update(DOCS_BOT_MODELS_DIR=str(MODELS_DIR), DOCS_BOT_SHARED=str(SHARED),
                DOCS_BOT_BIN=str(BINARY), LC_ALL="C.UTF-8", PYTHONDONTWRITEBYTECODE="1",
-               DOCS_BOT_MAKE_TINY_MODEL=str(BUILD / "dev" / "tests" / "make_tiny_model"))
+               DOCS_BOT_MAKE_TINY_MODEL=str(BUILD / "dev" / "tests" / "make_tiny_model"),
+               DOCS_BOT_BENCH_FLOOR=str(BUILD / "dev" / "bench" / "bench_floor"))
     env.setdefault("DOCS_BOT_MODEL_SOURCES", "packages")
     for name in ("MODEL", "PORT", "EMBEDDING_MODEL", "DOCS_BOT_DATA_DIR", "MAKEFLAGS", "MAKELEVEL"):
         env.pop(name, None)
@@ -133,7 +134,7 @@ def build_fuzz(log):
 
 
 def own_sources():
-    return sorted(f for folder in ("backend", "tests") for kind in ("*.c", "*.h")
+    return sorted(f for folder in ("backend", "bench", "tests") for kind in ("*.c", "*.h")
                   for f in (ROOT / folder).rglob(kind) if "node_modules" not in f.parts)
 
 
@@ -394,7 +395,7 @@ def pytest(log, name, files, env=None, timeout=900):
 
 
 # These start docs-bot themselves; the others are clients of one running server.
-CLI_TESTS = ("test_cli.py", "test_bad_input.py")
+CLI_TESTS = ("test_cli.py", "test_bad_input.py", "test_bench.py")
 MAKE_RUN_TESTS = ("test_make_run.py",)
 
 
