@@ -363,7 +363,7 @@ static void test_cache_is_bounded_in_bytes(void **state)
 	struct embedder *shared;
 	struct gate gate;
 	struct err err;
-	char text[16];
+	char text[32];
 
 	(void)state;
 	gate_init(&gate);
