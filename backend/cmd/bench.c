@@ -1,4 +1,4 @@
-/* Figures of this machine: `bench encode`. */
+/* Figures of this machine: `bench encode`, and what the other kinds share. */
 #include "cmd/bench.h"
 
 #include <stdio.h>
@@ -13,6 +13,8 @@ enum { LENGTHS_MAX = 16 };
 const struct option bench_options[] = {
 	{"tokens", "N,N…", "encode: tokens of a text, special tokens included (20,128,512)"},
 	{"runs", "N", "how often each measurement is repeated (as fits into seconds)"},
+	{"vectors", "N", "search: vectors that are scanned (200000)"},
+	{"dimension", "N", "search: values of each vector (768)"},
 	{"stdin", NULL, "encode: embed the texts of each JSON line on stdin, and time that"},
 	{NULL, NULL, NULL},
 };
@@ -82,7 +84,7 @@ static enum err_code open_and_embed(struct context *ctx, struct embedder **out, 
 	return code;
 }
 
-static json_t *summary_json(const struct bench_summary *s)
+json_t *bench_summary_json(const struct bench_summary *s)
 {
 	return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "min", s->min, "p25", s->p25, "median",
 			 s->median, "p75", s->p75, "p95", s->p95, "max", s->max);
@@ -98,7 +100,7 @@ static json_t *result_json(const struct context *ctx, const struct embedder *e,
 		json_array_append_new(
 			list,
 			json_pack("{s:I, s:I, s:o, s:f, s:f}", "tokens", (json_int_t)r->tokens,
-				  "runs", (json_int_t)r->ms.runs, "ms", summary_json(&r->ms),
+				  "runs", (json_int_t)r->ms.runs, "ms", bench_summary_json(&r->ms),
 				  "tokens_per_second", r->tokens_per_second,
 				  "threads_tokens_per_second", r->threads_tokens_per_second));
 	}
@@ -154,11 +156,35 @@ int bench_encode_command(struct context *ctx)
 	return status;
 }
 
+/* Options that say nothing to this kind are wrong use, not ignored. */
+static bool only_options(const struct context *ctx, const char *kind, const char *const *names)
+{
+	for (size_t i = 0; i < ctx->given_count; i++) {
+		const char *const *n = names;
+		while (*n && strcmp(*n, ctx->given[i].option->name) != 0)
+			n++;
+		if (!*n) {
+			context_usage(ctx, "--%s is not an option of bench %s",
+				      ctx->given[i].option->name, kind);
+			return false;
+		}
+	}
+	return true;
+}
+
 int command_bench(struct context *ctx)
 {
+	static const char *const of_encode[] = {"tokens", "runs", "stdin", NULL},
+				 *const of_search[] = {"vectors", "dimension", "runs", NULL};
 	struct str what = str_c(ctx->args[0]);
+	if (str_eq(what, STR("search")))
+		return only_options(ctx, "search", of_search) ? bench_search_command(ctx)
+							      : EXIT_USAGE;
 	if (!str_eq(what, STR("encode")))
-		return context_usage(ctx, "bench knows encode, not '%.*s'", STR_ARG(what));
+		return context_usage(ctx, "bench knows encode and search, not '%.*s'",
+				     STR_ARG(what));
+	if (!only_options(ctx, "encode", of_encode))
+		return EXIT_USAGE;
 	return context_option(ctx, "stdin") ? bench_stdin_command(ctx) : bench_encode_command(ctx);
 }
 

@@ -2,10 +2,12 @@
 #ifndef DOCS_BOT_CMD_BENCH_H
 #define DOCS_BOT_CMD_BENCH_H
 
+#include "bench/summary.h"
 #include "cmd/command.h"
 
 /* The kinds of measurement; each prints its own result and errors and returns an exit code. */
 int bench_encode_command(struct context *ctx);
+int bench_search_command(struct context *ctx);
 /* `bench encode --stdin`: embeds what it reads, line by line, and says how long each line took. */
 int bench_stdin_command(struct context *ctx);
 
@@ -15,6 +17,9 @@ int bench_stdin_command(struct context *ctx);
  */
 bool bench_number(const struct context *ctx, const char *name, size_t least, size_t most,
 		  size_t *out);
+
+/* An object of all fields but `runs`; NULL when out of memory. */
+json_t *bench_summary_json(const struct bench_summary *s);
 
 /* The word for the instructions that the settings and the processor allow. Static storage. */
 const char *bench_simd(const struct context *ctx);

@@ -14,7 +14,7 @@ const struct command commands[] = {
 	 1, command_eval},
 	{"model", "list|info|fetch|verify [NAME]", "embedding models", model_options, 1, 2,
 	 command_model},
-	{"bench", "encode", "figures of this machine", bench_options, 1, 1, command_bench},
+	{"bench", "encode|search", "figures of this machine", bench_options, 1, 1, command_bench},
 	{"config", "show|check", "every setting, its value and where it came from", NULL, 1, 1,
 	 command_config},
 	{"completion", "bash|zsh|fish", "print a completion script for a shell", NULL, 1, 1,

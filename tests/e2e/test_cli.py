@@ -314,6 +314,27 @@ def test_bench_stdin_says_what_is_wrong_with_a_line(bot, line, hint):
     assert hint in error
 
 
+def test_bench_search_json(indexed):
+    run = indexed.run("--json", "bench", "search", "--vectors", "3000", "--dimension", "40",
+                      "--runs", "4")
+    assert run.code == 0, run.err
+    scan, index = run.json["scan"], run.json["index"]
+    assert scan["vectors"] == 3000 and scan["dimension"] == 40 and scan["runs"] == 4
+    for times in (scan["ms"], scan["read_ms"], scan["share"]):
+        assert {"min", "p25", "median", "p75", "p95", "max"} == set(times)
+    assert scan["kernel"] and scan["gb_per_second"] > 0 and scan["read_gb_per_second"] > 0
+    assert 50 <= scan["candidates"] <= 3000, "the best 50 are candidates"
+    assert index["chunks"] > PAGES and index["runs"] == 4 and index["ms"]["p95"] > 0
+
+
+def test_bench_search_needs_no_index(bot):
+    run = bot.run("--json", "bench", "search", "--vectors", "10", "--dimension", "3", "--runs", "1")
+    assert run.code == 0, run.err
+    assert run.json["index"] is None and run.json["scan"]["vectors"] == 10
+    text = bot.run("bench", "search", "--vectors", "1", "--dimension", "1", "--runs", "1")
+    assert text.code == 0 and "no index" in text.out
+
+
 # --- config, completion, version, help ---
 
 
@@ -391,6 +412,10 @@ def test_no_command_shows_help_and_is_wrong_use():
     (["bench", "encode", "--tokens", "20,,30"], "--tokens"),
     (["bench", "encode", "--tokens", "20;30"], "--tokens"),
     (["bench", "encode", "--runs", "0"], "--runs"),
+    (["bench", "encode", "--vectors", "9"], "--vectors"),
+    (["bench", "search", "--tokens", "9"], "--tokens"),
+    (["bench", "search", "--vectors", "0"], "--vectors"),
+    (["bench", "search", "--dimension", "many"], "--dimension"),
     (["serve", "--listen", "nowhere"], "HOST:PORT"),
     (["index", ".", "--dry-run=false"], "--dry-run takes no value"),
     (["search", "pods", "--json=1"], "--json takes no value"),
