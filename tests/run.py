@@ -251,11 +251,10 @@ def unit_asan(log):
 
 
 def valgrind(log):
-    # Reachable memory at exit is the libraries' (OpenMP's pool, OpenSSL's tables); ours is freed.
+    # Reachable memory at exit is the libraries' (OpenSSL's tables); ours is freed.
     prefix = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
               "--child-silent-after-fork=yes", "--show-leak-kinds=definite,indirect",
-              "--errors-for-leak-kinds=definite,indirect",
-              f"--suppressions={TESTS / 'valgrind.supp'}"]
+              "--errors-for-leak-kinds=definite,indirect"]
     return run_programs(log, "dev", lambda name, folder: folder != "golden", prefix,
                         {"DOCS_BOT_TEST_SLOW_MACHINE": "1"}, timeout=900)
 
@@ -264,7 +263,7 @@ def tsan(log):
     return run_programs(log, "tsan",
                         lambda name, folder: folder != "golden" and THREADED.search(name),
                         no_randomisation(),
-                        {"TSAN_OPTIONS": f"suppressions={TESTS / 'tsan.supp'}:halt_on_error=0"})
+                        {"TSAN_OPTIONS": "halt_on_error=0"})
 
 
 def fuzz_replay(log):

@@ -143,7 +143,8 @@ enum err_code file_map(const char *path, struct file_map *map, struct err *err)
 {
 	int fd;
 	size_t size;
-	*map = (struct file_map){NULL, 0};
+	struct stat info;
+	*map = (struct file_map){NULL, 0, 0};
 	enum err_code code = open_regular(path, &fd, &size, err);
 	if (code)
 		return code;
@@ -152,10 +153,14 @@ enum err_code file_map(const char *path, struct file_map *map, struct err *err)
 		return err_set(err, ERR_FORMAT, "%s is empty", path);
 	}
 	void *ptr = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (ptr == MAP_FAILED)
+	if (ptr == MAP_FAILED || fstat(fd, &info) != 0) {
 		code = fail_errno("map", path, err);
-	else
-		*map = (struct file_map){ptr, size};
+		if (ptr != MAP_FAILED)
+			munmap(ptr, size);
+	} else {
+		int64_t ns = info.st_mtim.tv_sec * INT64_C(1000000000) + info.st_mtim.tv_nsec;
+		*map = (struct file_map){ptr, size, ns};
+	}
 	close(fd);
 	return code;
 }
@@ -164,7 +169,14 @@ void file_unmap(struct file_map *map)
 {
 	if (map->ptr)
 		munmap((void *)(uintptr_t)map->ptr, map->len);
-	*map = (struct file_map){NULL, 0};
+	*map = (struct file_map){NULL, 0, 0};
+}
+
+void file_map_forget(const struct file_map *map)
+{
+	/* Only a hint: when it fails, the pages stay. */
+	if (map->ptr)
+		(void)madvise((void *)(uintptr_t)map->ptr, map->len, MADV_DONTNEED);
 }
 
 static void hex(const unsigned char digest[32], char out[65])

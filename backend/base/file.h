@@ -3,6 +3,7 @@
 #define DOCS_BOT_BASE_FILE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -21,9 +22,13 @@ enum err_code file_make_dirs(const char *path, struct err *err) WARN_UNUSED;
 struct file_map {
 	const unsigned char *ptr;
 	size_t len;
+	int64_t modified_ns; /* when the file was last modified */
 };
 enum err_code file_map(const char *path, struct file_map *map, struct err *err) WARN_UNUSED;
 void file_unmap(struct file_map *map);
+
+/* Gives back the memory of the pages that have been read; they come from the file again. */
+void file_map_forget(const struct file_map *map);
 
 /* Lower-case hexadecimal SHA-256 of bytes, or of a file read in pieces. */
 void sha256_hex(const void *data, size_t len, char out[65]);

@@ -37,10 +37,12 @@ static void plain_bias_gelu(float *x, const float *bias, size_t n)
 	}
 }
 
-static void plain_softmax(float *x, size_t n)
+static float plain_exp_sum(float *x, const float *add, size_t n)
 {
 	if (n == 0)
-		return;
+		return 0;
+	for (size_t i = 0; add && i < n; i++)
+		x[i] += add[i];
 	float max = x[0];
 	for (size_t i = 1; i < n; i++)
 		max = x[i] > max ? x[i] : max;
@@ -49,9 +51,7 @@ static void plain_softmax(float *x, size_t n)
 		x[i] = expf(x[i] - max);
 		sum += x[i];
 	}
-	float scale = (float)(1.0 / sum);
-	for (size_t i = 0; i < n; i++)
-		x[i] *= scale;
+	return (float)sum;
 }
 
 static void plain_layer_norm(float *x, const float *gamma, const float *beta, float eps, size_t n)
@@ -71,24 +71,14 @@ static void plain_layer_norm(float *x, const float *gamma, const float *beta, fl
 		x[i] = (float)((x[i] - mean) * scale) * gamma[i] + beta[i];
 }
 
-static void plain_gemm_nt(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
-			  size_t ldb, float *c, size_t ldc)
-{
-	for (size_t j = 0; j < n; j++) {
-		for (size_t i = 0; i < m; i++)
-			c[i * ldc + j] = plain_dot(a + i * lda, b + j * ldb, k);
-	}
-}
-
-static const struct vec_ops vec_ops_plain = {
+const struct vec_ops vec_ops_plain = {
 	.level = VEC_PLAIN,
 	.name = "plain",
 	.dot = plain_dot,
 	.add = plain_add,
 	.bias_gelu = plain_bias_gelu,
-	.softmax = plain_softmax,
+	.exp_sum = plain_exp_sum,
 	.layer_norm = plain_layer_norm,
-	.gemm_nt = plain_gemm_nt,
 };
 
 const struct vec_ops *vec_ops_get(enum vec_level level)

@@ -20,17 +20,13 @@ struct vec_ops {
 	void (*add)(float *x, const float *y, size_t n);
 	/* x[i] = x[i] + bias[i], then GELU with erf: 0.5 x (1 + erf(x / sqrt 2)) */
 	void (*bias_gelu)(float *x, const float *bias, size_t n);
-	/* softmax in place over n values */
-	void (*softmax)(float *x, size_t n);
+	/*
+	 * The numerators of a softmax: x[i] = e^(x[i] + add[i] - max), max over all x[i] + add[i];
+	 * returns their sum. add may be NULL, for zeros.
+	 */
+	float (*exp_sum)(float *x, const float *add, size_t n);
 	/* x = (x - mean) / sqrt(var + eps) * gamma + beta over n values, in place */
 	void (*layer_norm)(float *x, const float *gamma, const float *beta, float eps, size_t n);
-	/*
-	 * c [m][n] = a [m][k] b^T with b [n][k]; lda, ldb, ldc are the distances between rows.
-	 * For products with few rows m, where packing b as oneDNN does costs as much as the
-	 * arithmetic; c must not overlap a or b.
-	 */
-	void (*gemm_nt)(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
-			size_t ldb, float *c, size_t ldc);
 };
 
 /* The best level of this processor, or `limit` if that is lower. Static storage. */

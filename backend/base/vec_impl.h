@@ -4,6 +4,7 @@
 
 #include "base/vec.h"
 
+extern const struct vec_ops vec_ops_plain;
 #if defined(__x86_64__)
 /* Callable only on a processor that has the instructions: vec_ops_get() asks it first. */
 extern const struct vec_ops vec_ops_avx2;

@@ -8,7 +8,6 @@
  *   vf_pow2 (2^n for integral n in [-126, 127])
  *   vf_zero_below (v where x >= bound, else 0)
  *   vf_sum vf_hmax                      across the lanes
- *   vf_sum4                             the sums of four vectors as one __m128
  */
 #include <math.h>
 #include <stdbool.h>
@@ -105,27 +104,33 @@ static void simd_bias_gelu(float *x, const float *bias, size_t n)
 	}
 }
 
-static float simd_max(const float *x, size_t n)
+/* x += add unless that is NULL; returns the largest x. */
+static float simd_add_max(float *x, const float *add, size_t n)
 {
-	if (n < VF_LANES) {
-		float max = x[0];
-		for (size_t i = 1; i < n; i++)
-			max = x[i] > max ? x[i] : max;
-		return max;
+	float largest = add ? x[0] + add[0] : x[0];
+	vf max = vf_set1(largest);
+	size_t i = 0;
+	for (; i + VF_LANES <= n; i += VF_LANES) {
+		vf v = vf_load(x + i);
+		if (add) {
+			v = vf_add(v, vf_load(add + i));
+			vf_store(x + i, v);
+		}
+		max = vf_max(max, v);
 	}
-	vf max = vf_load(x);
-	for (size_t i = VF_LANES; i + VF_LANES <= n; i += VF_LANES)
-		max = vf_max(max, vf_load(x + i));
-	/* The last whole vector overlaps what was seen already: harmless for a maximum. */
-	max = vf_max(max, vf_load(x + n - VF_LANES));
-	return vf_hmax(max);
+	largest = vf_hmax(max);
+	for (; i < n; i++) {
+		x[i] += add ? add[i] : 0;
+		largest = x[i] > largest ? x[i] : largest;
+	}
+	return largest;
 }
 
-static void simd_softmax(float *x, size_t n)
+static float simd_exp_sum(float *x, const float *add, size_t n)
 {
 	if (n == 0)
-		return;
-	vf max = vf_set1(simd_max(x, n));
+		return 0;
+	vf max = vf_set1(simd_add_max(x, add, n));
 	vf sum = vf_set1(0);
 	size_t i = 0;
 	for (; i + VF_LANES <= n; i += VF_LANES) {
@@ -139,11 +144,7 @@ static void simd_softmax(float *x, size_t n)
 		for (size_t k = i; k < n; k++)
 			total += x[k];
 	}
-	vf scale = vf_set1(1.0F / total);
-	for (i = 0; i + VF_LANES <= n; i += VF_LANES)
-		vf_store(x + i, vf_mul(vf_load(x + i), scale));
-	if (i < n)
-		vf_store_n(x + i, vf_mul(vf_load_n(x + i, n - i), scale), n - i);
+	return total;
 }
 
 static void simd_layer_norm(float *x, const float *gamma, const float *beta, float eps, size_t n)
@@ -176,89 +177,5 @@ static void simd_layer_norm(float *x, const float *gamma, const float *beta, flo
 		vf d = vf_mul(vf_sub(vf_load_n(x + i, n - i), center), scale);
 		vf y = vf_fma(d, vf_load_n(gamma + i, n - i), vf_load_n(beta + i, n - i));
 		vf_store_n(x + i, y, n - i);
-	}
-}
-
-#define CACHE_LINE 16 /* floats */
-
-/* Rows of a and of b in one tile: their 12 sums and one operand of each fill 16 registers. */
-#define TILE_M 3
-#define TILE_N 4
-
-/* Four rows of b, and the four that come after them (NULL at the end), fetched ahead of use. */
-struct strip {
-	const float *b, *next;
-	size_t ldb, k;
-};
-
-/*
- * c [rows][4] = a [rows][k] b [4][k]^T for 1 to 3 rows; three are computed always.
- * Floats [fetch, fetch_end) of the next rows are asked for on the way: the weights of a large
- * model come from main memory for every query, and that has to overlap with the arithmetic.
- */
-static inline void tile(size_t rows, const struct strip *strip, const float *a, size_t lda,
-			float *c, size_t ldc, size_t fetch, size_t fetch_end)
-{
-	const float *a1 = rows > 1 ? a + lda : a, *a2 = rows > 2 ? a1 + lda : a;
-	const float *b0 = strip->b, *b1 = b0 + strip->ldb, *b2 = b1 + strip->ldb;
-	const float *b3 = b2 + strip->ldb;
-	vf s00 = vf_set1(0), s01 = s00, s02 = s00, s03 = s00;
-	vf s10 = s00, s11 = s00, s12 = s00, s13 = s00;
-	vf s20 = s00, s21 = s00, s22 = s00, s23 = s00;
-	size_t i = 0, k = strip->k;
-#define TILE_COLUMN(y, j)                                                                          \
-	s0##j = vf_fma(x0, y, s0##j), s1##j = vf_fma(x1, y, s1##j), s2##j = vf_fma(x2, y, s2##j)
-	for (; i + VF_LANES <= k; i += VF_LANES) {
-		if (fetch < fetch_end) {
-			const float *next = strip->next + fetch;
-			__builtin_prefetch(next);
-			__builtin_prefetch(next + strip->ldb);
-			__builtin_prefetch(next + 2 * strip->ldb);
-			__builtin_prefetch(next + 3 * strip->ldb);
-			fetch += CACHE_LINE;
-		}
-		vf x0 = vf_load(a + i), x1 = vf_load(a1 + i), x2 = vf_load(a2 + i);
-		TILE_COLUMN(vf_load(b0 + i), 0);
-		TILE_COLUMN(vf_load(b1 + i), 1);
-		TILE_COLUMN(vf_load(b2 + i), 2);
-		TILE_COLUMN(vf_load(b3 + i), 3);
-	}
-	if (i < k) {
-		size_t n = k - i;
-		vf x0 = vf_load_n(a + i, n), x1 = vf_load_n(a1 + i, n), x2 = vf_load_n(a2 + i, n);
-		TILE_COLUMN(vf_load_n(b0 + i, n), 0);
-		TILE_COLUMN(vf_load_n(b1 + i, n), 1);
-		TILE_COLUMN(vf_load_n(b2 + i, n), 2);
-		TILE_COLUMN(vf_load_n(b3 + i, n), 3);
-	}
-#undef TILE_COLUMN
-	__m128 r[TILE_M] = {vf_sum4(s00, s01, s02, s03), vf_sum4(s10, s11, s12, s13),
-			    vf_sum4(s20, s21, s22, s23)};
-	for (size_t row = 0; row < rows; row++, c += ldc)
-		_mm_storeu_ps(c, r[row]);
-}
-
-static void simd_gemm_nt(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
-			 size_t ldb, float *c, size_t ldc)
-{
-	/* Each tile of a strip fetches its share of the next strip. */
-	size_t tiles = (m + TILE_M - 1) / TILE_M;
-	size_t share = (k / (tiles ? tiles : 1) + CACHE_LINE) / CACHE_LINE * CACHE_LINE;
-	size_t j = 0;
-	for (; j + TILE_N <= n; j += TILE_N) {
-		struct strip strip = {.b = b + j * ldb, .ldb = ldb, .k = k};
-		if (j + 2 * TILE_N <= n)
-			strip.next = strip.b + TILE_N * ldb;
-		size_t end = strip.next ? k : 0;
-		for (size_t i = 0, fetch = 0; i < m; i += TILE_M, fetch += share) {
-			size_t rows = m - i < TILE_M ? m - i : TILE_M;
-			size_t fetch_end = fetch + share < end ? fetch + share : end;
-			tile(rows, &strip, a + i * lda, lda, c + i * ldc + j, ldc, fetch,
-			     fetch_end);
-		}
-	}
-	for (; j < n; j++) {
-		for (size_t i = 0; i < m; i++)
-			c[i * ldc + j] = simd_dot(a + i * lda, b + j * ldb, k);
 	}
 }

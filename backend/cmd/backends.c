@@ -64,6 +64,15 @@ int backends_vec_limit(const struct context *ctx)
 	return str_eq(simd, STR("avx2")) ? VEC_AVX2 : VEC_AVX512;
 }
 
+static enum embed_precision precision(const struct context *ctx)
+{
+	struct str name = str_c(config_string(&ctx->config, SET_PRECISION));
+	return str_eq(name, STR("f32"))    ? EMBED_F32
+	       : str_eq(name, STR("bf16")) ? EMBED_BF16
+	       : str_eq(name, STR("int8")) ? EMBED_INT8
+					   : EMBED_AUTO;
+}
+
 /* The last part of a folder's path names a model that is given by folder. */
 static struct str base_name(struct str path)
 {
@@ -92,7 +101,10 @@ enum err_code backends_embedder(struct context *ctx, struct embedder **out, stru
 	const struct embed_inproc_options options = {.dir = dir.ptr,
 						     .name = known.ptr,
 						     .sha256 = spec ? spec->sha256 : NULL,
-						     .vec_limit = backends_vec_limit(ctx)};
+						     .vec_limit = backends_vec_limit(ctx),
+						     .precision = precision(ctx),
+						     .keep_packed = true,
+						     .log = &ctx->log};
 	return embed_inproc_open(&options, ctx->alloc, out, err);
 }
 

@@ -104,10 +104,11 @@ static json_t *result_json(const struct context *ctx, const struct embedder *e,
 				  "tokens_per_second", r->tokens_per_second,
 				  "threads_tokens_per_second", r->threads_tokens_per_second));
 	}
-	return json_pack("{s:s, s:I, s:s, s:I, s:{s:f, s:f}, s:o}", "model", e->model, "dimension",
-			 (json_int_t)e->dimension, "simd", bench_simd(ctx), "threads",
-			 (json_int_t)backends_threads(ctx), "start", "open_ms", start->open_ms,
-			 "first_embedding_ms", start->first_ms, "encode", list);
+	return json_pack("{s:s, s:s, s:I, s:s, s:I, s:{s:f, s:f}, s:o}", "model", e->model,
+			 "precision", e->precision, "dimension", (json_int_t)e->dimension, "simd",
+			 bench_simd(ctx), "threads", (json_int_t)backends_threads(ctx), "start",
+			 "open_ms", start->open_ms, "first_embedding_ms", start->first_ms, "encode",
+			 list);
 }
 
 static void print_result(const struct context *ctx, const struct embedder *e,

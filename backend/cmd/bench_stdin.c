@@ -2,7 +2,7 @@
  * `bench encode --stdin`: a process that stays and embeds on demand, so that it can be measured in
  * turns with other programs on the same texts. The protocol, one JSON document a line:
  *
- *   out  {"model", "sha256", "dimension", "simd", "open_ms"}      when the model is open
+ *   out  {"model", "sha256", "precision", "dimension", "simd", "open_ms"}      when the model is open
  *   in   {"texts": ["…", …], "vectors": true|false}
  *   out  {"texts": N, "ms": time in embed_texts(), "cpu_ms": of the process, "vectors": [[…], …] if asked for}
  *
@@ -117,9 +117,10 @@ int bench_stdin_command(struct context *ctx)
 	double open_ms = (double)(clock_monotonic_us(ctx->clock) - from) / 1000;
 	arena_init(&arena, ctx->alloc, LINE_ARENA_BYTES);
 	buf_init(&line, ctx->alloc, LINE_MAX_BYTES);
-	bool written = print_line(json_pack(
-		"{s:s, s:s, s:I, s:s, s:f}", "model", e->model, "sha256", e->sha256, "dimension",
-		(json_int_t)e->dimension, "simd", bench_simd(ctx), "open_ms", open_ms));
+	bool written = print_line(json_pack("{s:s, s:s, s:s, s:I, s:s, s:f}", "model", e->model,
+					    "sha256", e->sha256, "precision", e->precision,
+					    "dimension", (json_int_t)e->dimension, "simd",
+					    bench_simd(ctx), "open_ms", open_ms));
 	enum err_code code = written ? ERR_OK : err_set(&err, ERR_IO, "cannot write to stdout");
 	while (!code && !atomic_load(ctx->stop) && read_line(&line)) {
 		code = buf_ok(&line, "line", &err);

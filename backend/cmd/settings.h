@@ -20,6 +20,8 @@
 	  "text|json", "form of the log lines")                                                    \
 	X(SET_SIMD, "simd", CONFIG_STRING, "auto", "DOCS_BOT_SIMD", 0, 0,                          \
 	  "auto|plain|avx2|avx512", "fastest vector instructions that may be used")                \
+	X(SET_PRECISION, "precision", CONFIG_STRING, "auto", "DOCS_BOT_PRECISION", 0, 0,           \
+	  "auto|f32|bf16|int8", "arithmetic of the embedding model; auto: int8 with AVX2")         \
 	X(SET_THREADS, "threads", CONFIG_INT, "0", "DOCS_BOT_THREADS", 0, 64, NULL,                \
 	  "threads that embed or answer; 0: one per processor")                                    \
 	X(SET_EMBED_CACHE, "embed_cache_entries", CONFIG_INT, "4096", NULL, 0, 1000000, NULL,      \

@@ -34,11 +34,20 @@ struct embedder_ops {
 	void (*close)(struct embedder *e);
 };
 
+#define EMBED_CACHE_KEY_MAX 80
+
 /* Filled by the backend when it opens; constant afterwards. */
 struct embedder {
 	const struct embedder_ops *ops;
 	const char *model;     /* name that the store remembers, e.g. "all-MiniLM-L6-v2" */
 	char sha256[65];       /* of the weights */
+	const char *precision; /* of the arithmetic: "f32", "int8", "bf16" */
+	/*
+	 * Vectors of equal texts are equal for equal keys, whatever the processor (f32: but for
+	 * rounding): what a cache of embeddings is keyed by. The hash alone for f32, else with the
+	 * precision.
+	 */
+	char cache_key[EMBED_CACHE_KEY_MAX];
 	size_t dimension;      /* f32 values per vector */
 	size_t max_tokens;     /* longest input, the special tokens included */
 	size_t special_tokens; /* added around every text (2 for BERT and MPNet) */
@@ -52,7 +61,8 @@ enum err_code embed_tokenize(struct embedder *e, struct str text, struct arena *
 			     struct token_list *out, struct err *err) WARN_UNUSED;
 
 /*
- * count unit-length vectors, row-major [count][dimension], into `vectors` (caller's).
+ * count unit-length vectors, row-major [count][dimension], into `vectors` (caller's). Several short
+ * texts in one call cost less than one by one.
  * A text of more than max_tokens is refused (ERR_LIMIT), never cut. Uses the calling thread
  * alone, so callers run several threads for parallelism; thread-safe.
  */

@@ -157,7 +157,7 @@ enum err_code batch_add(struct batch *batch, struct prepared *document, struct e
 		bool found = false;
 		if (!EVP_Digest(item.text.ptr, item.text.len, item.hash, NULL, EVP_sha256(), NULL))
 			return err_set(err, ERR_NOMEM, "out of memory while hashing");
-		code = store_cache_get(batch->deps->store, str_c(batch->deps->embedder->sha256),
+		code = store_cache_get(batch->deps->store, str_c(batch->deps->embedder->cache_key),
 				       item.hash, item.vector, dimension, &found, err);
 		if (!found && !code)
 			item.same_as = find_same(set, item.hash);
@@ -326,7 +326,7 @@ static enum err_code cache_embedded(struct batch *batch, struct batch_set *set, 
 	for (size_t i = 0; i < set->pending_count && !code; i++) {
 		struct pending *item = &set->pending[i];
 		if (item->embedded)
-			code = store_cache_put(batch->deps->store, str_c(embedder->sha256),
+			code = store_cache_put(batch->deps->store, str_c(embedder->cache_key),
 					       item->hash, item->vector, embedder->dimension, err);
 		item->embedded = false;
 	}

@@ -26,9 +26,9 @@ static enum err_code hash_content(const struct index_deps *deps,
 	struct buf key;
 	sha256_hex(bytes.ptr, bytes.len, content);
 	buf_init(&key, deps->alloc, 1 << 16);
-	buf_printf(&key, PREPARE_VERSION "\n%s\n%zu\n%.6f\n%zu\n%.*s\n%s", deps->embedder->sha256,
-		   options->chunk.tokens, options->chunk.overlap, options->chunk.paragraph_tokens,
-		   STR_ARG(options->base_url), content);
+	buf_printf(&key, PREPARE_VERSION "\n%s\n%zu\n%.6f\n%zu\n%.*s\n%s",
+		   deps->embedder->cache_key, options->chunk.tokens, options->chunk.overlap,
+		   options->chunk.paragraph_tokens, STR_ARG(options->base_url), content);
 	enum err_code code = buf_ok(&key, "the settings", err);
 	if (!code)
 		sha256_hex(key.ptr, key.len, settings);

@@ -121,7 +121,7 @@ static void check_page(struct fixture *f, const char *name)
 
 static void check_model(const char *name)
 {
-	struct fixture f = {.e = real_model_open(name, VEC_AVX512)};
+	struct fixture f = {.e = real_model_open(name, VEC_AVX512, EMBED_F32)};
 
 	arena_init(&f.arena, alloc_default(), 64U << 20);
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
@@ -136,7 +136,7 @@ static void check_model(const char *name)
 /* A Hangul syllable is two or three tokens: borders move to code points, and do not add up. */
 static void check_code_points(const char *name)
 {
-	struct fixture f = {.e = real_model_open(name, VEC_AVX512)};
+	struct fixture f = {.e = real_model_open(name, VEC_AVX512, EMBED_F32)};
 	struct buf text;
 	size_t windows = 0;
 

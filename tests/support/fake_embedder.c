@@ -133,6 +133,8 @@ void fake_embedder_init(struct fake_embedder *fake)
 			     .model = "fake-embedder",
 			     .sha256 = "00000000000000000000000000000000"
 				       "00000000000000000000000000000000",
+			     .precision = "f32",
+			     .cache_key = "fake-embedder",
 			     .dimension = FAKE_EMBEDDER_DIMENSION,
 			     .max_tokens = 512,
 			     .special_tokens = 2},

@@ -25,7 +25,8 @@ static void models_dir(char *out, size_t size)
 		snprintf(out, size, "%s/.local/share/docs-bot/models", home ? home : "");
 }
 
-struct embedder *real_model_open(const char *name, enum vec_level limit)
+struct embedder *real_model_open(const char *name, enum vec_level limit,
+				 enum embed_precision precision)
 {
 	char dir[2048], path[2304];
 	struct err err = {0};
@@ -37,8 +38,11 @@ struct embedder *real_model_open(const char *name, enum vec_level limit)
 			 "DOCS_BOT_MODELS_DIR",
 			 path, name);
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	struct embed_inproc_options options = {
-		.dir = path, .name = name, .sha256 = NULL, .vec_limit = (int)limit};
+	struct embed_inproc_options options = {.dir = path,
+					       .name = name,
+					       .vec_limit = (int)limit,
+					       .precision = precision,
+					       .keep_packed = true};
 	if (embed_inproc_open(&options, alloc_default(), &e, &err) != ERR_OK)
 		fail_msg("%s", err.message);
 	return e;

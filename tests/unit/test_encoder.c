@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -26,8 +27,6 @@ struct fixture {
 	enum tiny_kind kind;
 	struct encoder_config config;
 	struct safetensors *weights;
-	struct encoder *encoder;
-	float *scratch;
 };
 
 static int make_dir(void **state)
@@ -48,7 +47,7 @@ static int remove_dir(void **state)
 	return 0;
 }
 
-static void open_encoder(struct fixture *f, enum tiny_kind kind, const char *prefix)
+static void open_weights(struct fixture *f, enum tiny_kind kind, const char *prefix)
 {
 	struct err err = {0};
 	char path[512];
@@ -58,16 +57,43 @@ static void open_encoder(struct fixture *f, enum tiny_kind kind, const char *pre
 	const struct alloc *alloc = alloc_default();
 	assert_int_equal(encoder_config_read(f->dir.path, alloc, &f->config, &err), ERR_OK);
 	assert_int_equal(safetensors_open(path, alloc, &f->weights, &err), ERR_OK);
-	assert_int_equal(encoder_open(&f->config, f->weights, alloc, &f->encoder, &err), ERR_OK);
-	f->scratch = malloc(encoder_scratch_floats(f->encoder) * sizeof(float));
-	assert_non_null(f->scratch);
 }
 
-static void close_encoder(struct fixture *f)
+static void close_weights(struct fixture *f)
 {
-	free(f->scratch);
-	encoder_close(f->encoder);
 	safetensors_close(f->weights);
+}
+
+static enum err_code open_with(struct fixture *f, const struct gemm_ops *ops, enum gemm_type type,
+			       struct encoder **out, struct err *err)
+{
+	struct encoder_options options = {
+		.config = &f->config, .weights = f->weights, .ops = ops, .type = type};
+	return encoder_open(&options, alloc_default(), out, err);
+}
+
+/* An encoder with its working memory. */
+struct machine {
+	struct encoder *encoder;
+	void *scratch;
+};
+
+static struct machine make_machine(struct fixture *f, const struct gemm_ops *ops,
+				   enum gemm_type type)
+{
+	struct machine m;
+	struct err err = {0};
+	if (open_with(f, ops, type, &m.encoder, &err) != ERR_OK)
+		fail_msg("%s", err.message);
+	m.scratch = malloc(encoder_scratch_bytes(m.encoder));
+	assert_non_null(m.scratch);
+	return m;
+}
+
+static void drop_machine(struct machine *m)
+{
+	free(m->scratch);
+	encoder_close(m->encoder);
 }
 
 /* ---- the reference ---- */
@@ -235,6 +261,28 @@ static void fill_ids(int32_t *ids, size_t count, uint32_t seed, size_t vocab)
 	}
 }
 
+/* How far a value may be off: rounding of f32, or the steps of quantized weights and activations. */
+static const double tolerance[GEMM_TYPE_COUNT] = {
+	[GEMM_F32] = 1e-5, [GEMM_I8] = 0.03, [GEMM_BF16] = 0.02};
+
+static void run_and_compare(struct fixture *f, struct machine *m, const char *what,
+			    enum gemm_type type, const int32_t *ids, size_t count,
+			    const double want[H])
+{
+	float got[H];
+	struct err err = {0};
+	if (encoder_run(m->encoder, ids, &count, 1, m->scratch, got, &err) != ERR_OK)
+		fail_msg("%s", err.message);
+	double cosine = 0;
+	for (int d = 0; d < H; d++) {
+		cosine += (double)got[d] * want[d];
+		if (!(fabs((double)got[d] - want[d]) <= tolerance[type]))
+			fail_msg("%s, type %d, %zu tokens, value %d: got %.9g, want %.9g", what,
+				 (int)type, count, d, (double)got[d], want[d]);
+	}
+	assert_true(cosine >= 1 - tolerance[type] / 5);
+}
+
 static void compare_with_reference(struct fixture *f, const char *prefix)
 {
 	static const int lengths[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,   15, 16,
@@ -244,10 +292,10 @@ static void compare_with_reference(struct fixture *f, const char *prefix)
 	assert_non_null(r);
 	struct err err = {0};
 	struct safetensors *plain = NULL;
-	enum tiny_kind kind = f->kind;
+	const struct gemm_ops *ops;
 	char path[512];
 	temp_dir_path(&f->dir, "model.safetensors", path);
-	assert_true(tiny_model_write(f->dir.path, kind));
+	assert_true(tiny_model_write(f->dir.path, f->kind));
 	assert_int_equal(safetensors_open(path, alloc_default(), &plain, &err), ERR_OK);
 	r->weights = plain;
 	size_t runs = prefix[0] ? 5 : sizeof(lengths) / sizeof(lengths[0]);
@@ -256,19 +304,15 @@ static void compare_with_reference(struct fixture *f, const char *prefix)
 		double want[H];
 		size_t count = (size_t)lengths[n];
 		fill_ids(ids, count, (uint32_t)count, f->config.vocab);
-		ref_run(r, kind, ids, lengths[n], want);
-		for (int level = VEC_PLAIN; level <= VEC_AVX512; level++) {
-			float got[H];
-			const struct vec_ops *ops = vec_ops_get((enum vec_level)level);
-			if (!ops)
-				continue;
-			assert_int_equal(
-				encoder_run(f->encoder, ops, ids, count, f->scratch, got, &err),
-				ERR_OK);
-			for (int d = 0; d < H; d++) {
-				if (!(fabs((double)got[d] - want[d]) <= 1e-5))
-					fail_msg("%s, %zu tokens, value %d: got %.9g, want %.9g",
-						 ops->name, count, d, (double)got[d], want[d]);
+		ref_run(r, f->kind, ids, lengths[n], want);
+		for (size_t k = 0; (ops = gemm_ops_at(k)); k++) {
+			for (int type = GEMM_F32; type < GEMM_TYPE_COUNT; type++) {
+				if (type == GEMM_BF16 && !ops->bf16)
+					continue;
+				struct machine m = make_machine(f, ops, (enum gemm_type)type);
+				run_and_compare(f, &m, ops->name, (enum gemm_type)type, ids, count,
+						want);
+				drop_machine(&m);
 			}
 		}
 	}
@@ -276,35 +320,94 @@ static void compare_with_reference(struct fixture *f, const char *prefix)
 	free(r);
 }
 
+/* Sequences that share the products get the vectors that each gets alone, bit for bit. */
+static void test_together(void **state)
+{
+	struct fixture *f = *state;
+	static const size_t lengths[] = {7, 1, 40, 3, 16, 200, 9};
+	enum { COUNT = sizeof(lengths) / sizeof(lengths[0]) };
+	const struct gemm_ops *ops;
+	for (int kind = TINY_BERT; kind <= TINY_MPNET; kind++) {
+		open_weights(f, (enum tiny_kind)kind, "");
+		for (size_t k = 0; (ops = gemm_ops_at(k)); k++) {
+			for (int type = GEMM_F32; type <= GEMM_I8; type++) {
+				struct machine m = make_machine(f, ops, (enum gemm_type)type);
+				int32_t ids[MAX_T];
+				float all[COUNT * H], alone[H];
+				struct err err = {0};
+				size_t total = 0;
+				fill_ids(ids, MAX_T, 3, f->config.vocab);
+				assert_int_equal(encoder_run(m.encoder, ids, lengths, COUNT,
+							     m.scratch, all, &err),
+						 ERR_OK);
+				for (size_t i = 0; i < COUNT; i++) {
+					assert_int_equal(encoder_run(m.encoder, ids + total,
+								     &lengths[i], 1, m.scratch,
+								     alone, &err),
+							 ERR_OK);
+					assert_memory_equal(alone, all + i * H, sizeof(alone));
+					total += lengths[i];
+				}
+				drop_machine(&m);
+			}
+		}
+		close_weights(f);
+	}
+}
+
+/* The quantized weights are the same everywhere, so the vectors are too but for rounding. */
+static void test_same_on_all_kernels(void **state)
+{
+	struct fixture *f = *state;
+	const struct gemm_ops *ops;
+	int32_t ids[MAX_T];
+	float want[H], got[H];
+	size_t count = 61;
+	struct err err = {0};
+	open_weights(f, TINY_MPNET, "");
+	fill_ids(ids, MAX_T, 5, f->config.vocab);
+	for (size_t k = 0; (ops = gemm_ops_at(k)); k++) {
+		struct machine m = make_machine(f, ops, GEMM_I8);
+		assert_int_equal(
+			encoder_run(m.encoder, ids, &count, 1, m.scratch, k ? got : want, &err),
+			ERR_OK);
+		drop_machine(&m);
+		/* One step of one activation may fall on its other side. */
+		for (int d = 0; k && d < H; d++)
+			assert_true(fabs((double)got[d] - (double)want[d]) <= 2e-3);
+	}
+	close_weights(f);
+}
+
 static void test_bert(void **state)
 {
 	struct fixture *f = *state;
-	open_encoder(f, TINY_BERT, "");
+	open_weights(f, TINY_BERT, "");
 	assert_int_equal(f->config.arch, ENCODER_BERT);
 	assert_int_equal(f->config.max_tokens, MAX_T);
 	compare_with_reference(f, "");
-	close_encoder(f);
+	close_weights(f);
 }
 
 static void test_mpnet(void **state)
 {
 	struct fixture *f = *state;
-	open_encoder(f, TINY_MPNET, "");
+	open_weights(f, TINY_MPNET, "");
 	assert_int_equal(f->config.arch, ENCODER_MPNET);
 	assert_int_equal(f->config.max_tokens, MAX_T);
 	compare_with_reference(f, "");
-	close_encoder(f);
+	close_weights(f);
 }
 
 static void test_prefixed_names(void **state)
 {
 	struct fixture *f = *state;
-	open_encoder(f, TINY_BERT, "bert.");
+	open_weights(f, TINY_BERT, "bert.");
 	compare_with_reference(f, "bert.");
-	close_encoder(f);
-	open_encoder(f, TINY_MPNET, "mpnet.");
+	close_weights(f);
+	open_weights(f, TINY_MPNET, "mpnet.");
 	compare_with_reference(f, "mpnet.");
-	close_encoder(f);
+	close_weights(f);
 }
 
 static void test_buckets(void **state)
@@ -318,25 +421,46 @@ static void test_buckets(void **state)
 	}
 }
 
+static void expect_bad(struct machine *m, const int32_t *ids, size_t a, size_t b)
+{
+	struct err err = {0};
+	float vectors[2 * H];
+	size_t lengths[2] = {a, b};
+	assert_int_equal(
+		encoder_run(m->encoder, ids, lengths, b ? 2 : 1, m->scratch, vectors, &err),
+		ERR_INTERNAL);
+}
+
 static void test_bad_ids(void **state)
 {
 	struct fixture *f = *state;
-	open_encoder(f, TINY_BERT, "");
-	const struct vec_ops *ops = vec_ops_best(VEC_AVX512);
-	struct err err = {0};
-	float vector[H];
+	open_weights(f, TINY_BERT, "");
+	struct machine m = make_machine(f, gemm_ops_best(VEC_AVX512), GEMM_F32);
 	int32_t ids[MAX_T + 1] = {0};
-	assert_int_equal(encoder_run(f->encoder, ops, ids, 0, f->scratch, vector, &err),
-			 ERR_INTERNAL);
-	assert_int_equal(encoder_run(f->encoder, ops, ids, MAX_T + 1, f->scratch, vector, &err),
-			 ERR_INTERNAL);
+	expect_bad(&m, ids, 0, 0);
+	expect_bad(&m, ids, MAX_T + 1, 0);
+	expect_bad(&m, ids, MAX_T, 1);
+	expect_bad(&m, ids, 2, SIZE_MAX);
 	ids[1] = -1;
-	assert_int_equal(encoder_run(f->encoder, ops, ids, 3, f->scratch, vector, &err),
-			 ERR_INTERNAL);
+	expect_bad(&m, ids, 3, 0);
 	ids[1] = (int32_t)f->config.vocab;
-	assert_int_equal(encoder_run(f->encoder, ops, ids, 3, f->scratch, vector, &err),
-			 ERR_INTERNAL);
-	close_encoder(f);
+	expect_bad(&m, ids, 3, 0);
+	struct err err = {0};
+	assert_int_equal(encoder_run(m.encoder, ids, NULL, 0, m.scratch, NULL, &err), ERR_OK);
+	drop_machine(&m);
+	close_weights(f);
+}
+
+static void test_bf16_needs_the_processor(void **state)
+{
+	struct fixture *f = *state;
+	struct encoder *encoder = NULL;
+	struct err err = {0};
+	open_weights(f, TINY_BERT, "");
+	assert_int_equal(open_with(f, gemm_ops_at(0), GEMM_BF16, &encoder, &err), ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.message, "auto, int8 or f32"));
+	assert_null(encoder);
+	close_weights(f);
 }
 
 int main(void)
@@ -346,7 +470,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mpnet, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_prefixed_names, make_dir, remove_dir),
 		cmocka_unit_test(test_buckets),
+		cmocka_unit_test_setup_teardown(test_together, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_same_on_all_kernels, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_bad_ids, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_bf16_needs_the_processor, make_dir,
+						remove_dir),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -344,7 +344,7 @@ static void a_failed_run_keeps_its_embeddings(void **state)
 	struct fixture *f = *state;
 	index_all(f, one, 1);
 	uint64_t distinct = f->report.embedded_chunks;
-	f->site.fake.embedder.sha256[0] = '1'; /* other weights: nothing is in the cache */
+	f->site.fake.embedder.cache_key[0] = '1'; /* other weights: nothing is in the cache */
 	f->site.options.rebuild = true;
 	f->site.fake.fail_after = embedded(f) + 5;
 	assert_int_equal(try_index(f, one, 1), ERR_UNAVAILABLE);
@@ -361,13 +361,13 @@ static void several_threads_make_the_same_index(void **state)
 	index_all(f, one, 1);
 	uint64_t total = f->report.total_chunks, distinct = f->report.embedded_chunks;
 	f->site.options.threads = 4;
-	f->site.fake.embedder.sha256[0] = '1'; /* other weights: nothing is in the cache */
+	f->site.fake.embedder.cache_key[0] = '1'; /* other weights: nothing is in the cache */
 	f->site.options.rebuild = true;
 	index_all(f, one, 1);
 	assert_int_equal(f->report.total_chunks, total);
 	assert_int_equal(f->report.embedded_chunks, distinct);
 	/* an error in one thread ends the run, whichever thread it is */
-	f->site.fake.embedder.sha256[0] = '2';
+	f->site.fake.embedder.cache_key[0] = '2';
 	f->site.fake.fail_after = embedded(f) + 7;
 	assert_int_equal(try_index(f, one, 1), ERR_UNAVAILABLE);
 	f->site.options.threads = 1000;

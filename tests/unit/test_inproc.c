@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +16,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/vec.h"
+#include "embed/inproc/gemm.h"
 #include "embed/inproc/inproc.h"
 #include "support/fail_alloc.h"
 #include "support/temp_dir.h"
@@ -277,25 +279,178 @@ static void test_bad_weights(void **state)
 }
 
 /* Damaged values are not found out, but must not do harm either. */
-static void test_not_a_number(void **state)
+/* Opens in a precision, with the packed weights kept beside the model. */
+static enum err_code open_kept(const struct temp_dir *dir, enum embed_precision precision,
+			       FILE *log_stream, struct embedder **out, struct err *err)
+{
+	const struct logger log = {
+		.stream = log_stream, .level = LOG_INFO, .clock = clock_system()};
+	struct embed_inproc_options options = {.dir = dir->path,
+					       .name = "tiny",
+					       .vec_limit = VEC_AVX512,
+					       .precision = precision,
+					       .keep_packed = true,
+					       .log = log_stream ? &log : NULL};
+	return embed_inproc_open(&options, alloc_default(), out, err);
+}
+
+/* Overwrites 4 bytes at `offset` from `whence`. */
+static void poke(const struct temp_dir *dir, const char *name, long offset, int whence,
+		 const unsigned char bytes[4])
+{
+	char path[512];
+	FILE *file = fopen(temp_dir_path(dir, name, path), "r+b");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, offset, whence), 0);
+	assert_int_equal(fwrite(bytes, 1, 4, file), 4);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void test_not_finite(void **state)
 {
 	const struct temp_dir *dir = *state;
-	char path[512];
+	static const unsigned char nan[4] = {0, 0, 0xC0, 0x7F}, infinity[4] = {0, 0, 0x80, 0xFF};
 	assert_true(tiny_model_write(dir->path, TINY_MPNET));
-	FILE *file = fopen(temp_dir_path(dir, "model.safetensors", path), "r+b");
-	assert_non_null(file);
-	static const unsigned char nan_bytes[] = {0, 0, 0xC0, 0x7F};
-	assert_int_equal(fseek(file, -4096, SEEK_END), 0);
-	for (int i = 0; i < 1024; i++)
-		assert_int_equal(fwrite(nan_bytes, 1, 4, file), 4);
-	assert_int_equal(fclose(file), 0);
+	poke(dir, "model.safetensors", -4, SEEK_END, nan);
+	expect_refused(dir, ERR_FORMAT, "tensor encoder.layer.1.output.LayerNorm.bias");
+	assert_true(tiny_model_write(dir->path, TINY_MPNET));
+	poke(dir, "model.safetensors", -4096, SEEK_END, infinity);
+	expect_refused(dir, ERR_FORMAT, "not finite");
+}
+
+/* The name of the packed file for a precision on this processor. */
+static void packed_name(const char *precision, char out[64])
+{
+	snprintf(out, 64, "packed-%s-%s.bin", precision, gemm_ops_best(VEC_AVX512)->name);
+}
+
+static void embed_hello(struct embedder *e, float vector[H])
+{
+	struct err err = {0};
+	struct str text = STR("hello, is this the same?");
+	assert_int_equal(embed_texts(e, &text, 1, vector, &err), ERR_OK);
+}
+
+/* Opens, embeds, closes; *lines is how many log lines that took. */
+static void open_and_embed(const struct temp_dir *dir, enum embed_precision precision,
+			   float vector[H], size_t *lines)
+{
 	struct embedder *e = NULL;
 	struct err err = {0};
-	struct str text = STR("abc def");
-	float vector[H];
-	assert_int_equal(open_model(dir, NULL, alloc_default(), &e, &err), ERR_OK);
-	assert_int_equal(embed_texts(e, &text, 1, vector, &err), ERR_OK);
+	FILE *log = tmpfile();
+	assert_non_null(log);
+	if (open_kept(dir, precision, log, &e, &err) != ERR_OK)
+		fail_msg("%s", err.message);
+	embed_hello(e, vector);
 	embed_close(e);
+	*lines = 0;
+	rewind(log);
+	for (int c; (c = fgetc(log)) != EOF;)
+		*lines += c == '\n';
+	fclose(log);
+}
+
+static void test_packed_file(void **state)
+{
+	const struct temp_dir *dir = *state;
+	static const unsigned char other[4] = {0x5A, 0x5A, 0x5A, 0x5A};
+	static const struct {
+		enum embed_precision precision;
+		const char *name;
+	} kinds[] = {{EMBED_F32, "f32"}, {EMBED_INT8, "int8"}};
+	for (size_t k = 0; k < 2; k++) {
+		float made[H], loaded[H];
+		char name[64], path[512];
+		size_t lines, size;
+		assert_true(tiny_model_write(dir->path, TINY_BERT));
+		packed_name(kinds[k].name, name);
+		temp_dir_path(dir, name, path);
+		open_and_embed(dir, kinds[k].precision, made, &lines);
+		assert_int_equal(lines, 1);
+		open_and_embed(dir, kinds[k].precision, loaded, &lines);
+		assert_int_equal(lines, 0); /* taken from the file */
+		assert_memory_equal(made, loaded, sizeof(made));
+
+		/* Every kind of damage: one line for it, one for packing again, the same vectors. */
+		struct buf whole;
+		buf_init(&whole, alloc_default(), 16U << 20);
+		assert_int_equal(file_read(path, 16U << 20, &whole, NULL), ERR_OK);
+		size = whole.len;
+		for (long at = 0; at < (long)size; at += at < 256 ? 4 : 997) {
+			poke(dir, name, at > (long)size - 4 ? (long)size - 4 : at, SEEK_SET, other);
+			open_and_embed(dir, kinds[k].precision, loaded, &lines);
+			if (lines != 2)
+				fail_msg("damage at byte %ld was not noticed", at);
+			assert_memory_equal(made, loaded, sizeof(made));
+		}
+		static const size_t cuts[] = {0, 1, 191, 192, 193, 1000};
+		for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+			assert_int_equal(truncate(path, (off_t)cuts[i]), 0);
+			open_and_embed(dir, kinds[k].precision, loaded, &lines);
+			assert_int_equal(lines, 2);
+			assert_memory_equal(made, loaded, sizeof(made));
+		}
+		buf_release(&whole);
+
+		/* Weights of another model in the same place. */
+		assert_true(tiny_model_write(dir->path, TINY_MPNET));
+		open_and_embed(dir, kinds[k].precision, loaded, &lines);
+		assert_int_equal(lines, 2);
+		assert_memory_not_equal(made, loaded, sizeof(made));
+	}
+}
+
+/* Where nothing can be written, the weights are packed in memory and everything works. */
+static void test_packed_elsewhere(void **state)
+{
+	const struct temp_dir *dir = *state;
+	char name[64], path[512];
+	float kept[H], memory[H];
+	size_t lines;
+	assert_true(tiny_model_write(dir->path, TINY_BERT));
+	open_and_embed(dir, EMBED_INT8, kept, &lines);
+	packed_name("int8", name);
+	assert_int_equal(unlink(temp_dir_path(dir, name, path)), 0);
+	assert_int_equal(mkdir(path, 0755), 0); /* in the way of the file, even for root */
+	open_and_embed(dir, EMBED_INT8, memory, &lines);
+	assert_true(lines >= 2);
+	assert_memory_equal(kept, memory, sizeof(kept));
+	assert_int_equal(rmdir(path), 0);
+}
+
+static void test_precision(void **state)
+{
+	const struct temp_dir *dir = *state;
+	struct embedder *f32 = NULL, *int8 = NULL, *best = NULL, *bf16 = NULL;
+	struct err err = {0};
+	float a[H], b[H];
+	double cosine = 0;
+	assert_true(tiny_model_write(dir->path, TINY_MPNET));
+	assert_int_equal(open_kept(dir, EMBED_F32, NULL, &f32, &err), ERR_OK);
+	assert_int_equal(open_kept(dir, EMBED_INT8, NULL, &int8, &err), ERR_OK);
+	assert_int_equal(open_kept(dir, EMBED_AUTO, NULL, &best, &err), ERR_OK);
+	assert_string_equal(f32->precision, "f32");
+	assert_string_equal(f32->cache_key, f32->sha256);
+	assert_string_equal(int8->precision, "int8");
+	assert_string_equal(int8->sha256, f32->sha256);
+	/* a cache of embeddings must not mix them */
+	assert_string_not_equal(int8->cache_key, f32->cache_key);
+	assert_string_equal(best->precision,
+			    gemm_ops_best(VEC_AVX512)->vec->level == VEC_PLAIN ? "f32" : "int8");
+	embed_hello(f32, a);
+	embed_hello(int8, b);
+	for (int i = 0; i < H; i++)
+		cosine += (double)a[i] * (double)b[i];
+	assert_true(cosine >= 0.99 && memcmp(a, b, sizeof(a)) != 0);
+	enum err_code code = open_kept(dir, EMBED_BF16, NULL, &bf16, &err);
+	if (gemm_ops_best(VEC_AVX512)->bf16)
+		assert_string_equal(bf16->precision, "bf16");
+	else
+		assert_int_equal(code, ERR_UNSUPPORTED);
+	embed_close(f32);
+	embed_close(int8);
+	embed_close(best);
+	embed_close(bf16);
 }
 
 static void test_no_memory(void **state)
@@ -331,7 +486,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_threads, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_bad_config, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_bad_weights, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(test_not_a_number, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_not_finite, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_packed_file, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_packed_elsewhere, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_precision, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_no_memory, make_dir, remove_dir),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

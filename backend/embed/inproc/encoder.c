@@ -1,124 +1,22 @@
 #include "embed/inproc/encoder.h"
 
 #include <math.h>
-#include <oneapi/dnnl/dnnl.h>
-#include <stdio.h>
 #include <string.h>
 
-/*
- * From the OpenMP runtime that oneDNN uses (libgomp); declared here since clang has no <omp.h>
- * of its own. It sets the calling thread's value only.
- */
-void omp_set_num_threads(int count);
-
-/* Weights of a dense layer as stored: weight [out][in], bias [out]. */
-struct dense {
-	const float *weight, *bias;
-	size_t in, out;
-};
-
-struct norm {
-	const float *gamma, *beta;
-};
-
-struct layer {
-	struct dense query, key, value, attn_out, up, down;
-	struct norm attn_norm, out_norm;
-};
+#include "embed/inproc/attention.h"
+#include "embed/inproc/encoder_weights.h"
 
 struct encoder {
 	const struct alloc *alloc;
 	struct encoder_config config;
-	const float *words;       /* [vocab][hidden] */
-	const float *positions;   /* [positions][hidden] */
-	const float *token_types; /* row 0 is used; NULL for MPNet */
-	struct norm embed_norm;
-	struct layer *layers;
-	/* [heads][2 * max_tokens - 1] by key - query + max_tokens - 1; NULL for BERT */
-	float *bias;
+	const struct gemm_ops *ops;
+	enum gemm_type type;
+	struct encoder_weights weights;
+	struct packed *packed;
+	struct packed_source source;
+	struct attention attention;
+	float *bias; /* of `attention` */
 };
-
-/* Names of the tensors of one layer, behind "encoder.layer.N.". */
-struct names {
-	const char *query, *key, *value, *attn_out, *attn_norm;
-};
-
-static const struct names arch_names[] = {
-	[ENCODER_BERT] = {"attention.self.query", "attention.self.key", "attention.self.value",
-			  "attention.output.dense", "attention.output.LayerNorm"},
-	[ENCODER_MPNET] = {"attention.attn.q", "attention.attn.k", "attention.attn.v",
-			   "attention.attn.o", "attention.LayerNorm"},
-};
-
-static const char *const arch_prefix[] = {[ENCODER_BERT] = "bert.", [ENCODER_MPNET] = "mpnet."};
-
-/* What finding the weights needs at hand. */
-struct finder {
-	const struct safetensors *weights;
-	const char *prefix; /* of every name: "", "bert." or "mpnet." */
-	struct err *err;
-	enum err_code code; /* of the first failure; later calls then do nothing */
-};
-
-#define NAME_MAX_LEN 128
-
-static const float *find(struct finder *f, const char *name, const size_t *shape, size_t ndim)
-{
-	const float *values = NULL;
-	char full[NAME_MAX_LEN];
-	if (f->code != ERR_OK)
-		return NULL;
-	int len = snprintf(full, sizeof(full), "%s%s", f->prefix, name);
-	if (len < 0 || (size_t)len >= sizeof(full)) {
-		f->code = err_set(f->err, ERR_INTERNAL, "tensor name %s is too long", name);
-		return NULL;
-	}
-	struct str view = {full, (size_t)len};
-	f->code = safetensors_f32(f->weights, view, shape, ndim, &values, f->err);
-	return values;
-}
-
-/* "encoder.layer.<layer>.<part>.<leaf>", or "<part>.<leaf>" for layer -1. */
-static const float *find_in(struct finder *f, int layer, const char *part, const char *leaf,
-			    const size_t *shape, size_t ndim)
-{
-	char name[NAME_MAX_LEN];
-	/* Parts and leaves are the short names of this file, so the result fits. */
-	if (layer < 0)
-		snprintf(name, sizeof(name), "%s.%s", part, leaf);
-	else
-		snprintf(name, sizeof(name), "encoder.layer.%d.%s.%s", layer, part, leaf);
-	return find(f, name, shape, ndim);
-}
-
-static struct dense find_dense(struct finder *f, int layer, const char *part, size_t in, size_t out)
-{
-	struct dense dense = {.in = in, .out = out};
-	dense.weight = find_in(f, layer, part, "weight", (size_t[]){out, in}, 2);
-	dense.bias = find_in(f, layer, part, "bias", (size_t[]){out}, 1);
-	return dense;
-}
-
-static struct norm find_norm(struct finder *f, int layer, const char *part, size_t size)
-{
-	struct norm norm;
-	norm.gamma = find_in(f, layer, part, "weight", (size_t[]){size}, 1);
-	norm.beta = find_in(f, layer, part, "bias", (size_t[]){size}, 1);
-	return norm;
-}
-
-static void find_layer(struct finder *f, const struct encoder_config *c, int i, struct layer *layer)
-{
-	const struct names *names = &arch_names[c->arch];
-	layer->query = find_dense(f, i, names->query, c->hidden, c->hidden);
-	layer->key = find_dense(f, i, names->key, c->hidden, c->hidden);
-	layer->value = find_dense(f, i, names->value, c->hidden, c->hidden);
-	layer->attn_out = find_dense(f, i, names->attn_out, c->hidden, c->hidden);
-	layer->attn_norm = find_norm(f, i, names->attn_norm, c->hidden);
-	layer->up = find_dense(f, i, "intermediate.dense", c->hidden, c->intermediate);
-	layer->down = find_dense(f, i, "output.dense", c->intermediate, c->hidden);
-	layer->out_norm = find_norm(f, i, "output.LayerNorm", c->hidden);
-}
 
 size_t encoder_bucket(ptrdiff_t distance, size_t buckets)
 {
@@ -135,10 +33,14 @@ size_t encoder_bucket(ptrdiff_t distance, size_t buckets)
 }
 
 /* Spreads the table [buckets][heads] over all distances, so that a row of scores adds a slice. */
-static enum err_code spread_bias(struct encoder *enc, const float *table, struct err *err)
+static enum err_code spread_bias(struct encoder *enc, struct err *err)
 {
 	const struct encoder_config *c = &enc->config;
+	const float *table = enc->weights.bias_table;
 	size_t width = 2 * c->max_tokens - 1;
+	enc->attention = (struct attention){.heads = c->heads, .size = c->hidden / c->heads};
+	if (!table)
+		return ERR_OK;
 	enc->bias = alloc_zero(enc->alloc, c->heads * width, sizeof(float));
 	if (!enc->bias)
 		return err_set(err, ERR_NOMEM, "out of memory for the attention bias");
@@ -148,54 +50,76 @@ static enum err_code spread_bias(struct encoder *enc, const float *table, struct
 		for (size_t h = 0; h < c->heads; h++)
 			enc->bias[h * width + i] = row[h];
 	}
+	enc->attention.bias = enc->bias;
+	enc->attention.bias_width = width;
 	return ERR_OK;
 }
 
-static enum err_code find_all(struct encoder *enc, const struct safetensors *weights,
-			      struct err *err)
+static enum err_code check_hash(const struct encoder *enc, const char *expected, struct err *err)
 {
-	const struct encoder_config *c = &enc->config;
-	struct finder f = {.weights = weights, .prefix = "", .err = err};
-	char name[NAME_MAX_LEN];
-	snprintf(name, sizeof(name), "%sembeddings.word_embeddings.weight", arch_prefix[c->arch]);
-	if (safetensors_has(weights, str_c(name)))
-		f.prefix = arch_prefix[c->arch];
-
-	enc->words =
-		find(&f, "embeddings.word_embeddings.weight", (size_t[]){c->vocab, c->hidden}, 2);
-	enc->positions = find(&f, "embeddings.position_embeddings.weight",
-			      (size_t[]){c->positions, c->hidden}, 2);
-	if (c->arch == ENCODER_BERT)
-		enc->token_types = find(&f, "embeddings.token_type_embeddings.weight",
-					(size_t[]){c->token_types, c->hidden}, 2);
-	enc->embed_norm = find_norm(&f, -1, "embeddings.LayerNorm", c->hidden);
-	for (size_t i = 0; i < c->layers; i++)
-		find_layer(&f, c, (int)i, &enc->layers[i]);
-	if (c->arch == ENCODER_MPNET) {
-		const float *table = find(&f, "encoder.relative_attention_bias.weight",
-					  (size_t[]){c->buckets, c->heads}, 2);
-		if (f.code == ERR_OK)
-			f.code = spread_bias(enc, table, err);
-	}
-	return f.code;
+	if (!expected || !expected[0] || strcmp(expected, enc->source.sha256) == 0)
+		return ERR_OK;
+	return err_set(err, ERR_MISMATCH,
+		       "its SHA-256 is %s, must be %.64s: fetch the model again with "
+		       "`docs-bot model fetch --force`",
+		       enc->source.sha256, expected);
 }
 
-enum err_code encoder_open(const struct encoder_config *config, const struct safetensors *weights,
-			   const struct alloc *alloc, struct encoder **out, struct err *err)
+/* From the file beside the model, else from the weights, which are only then read and hashed. */
+static enum err_code get_packed(struct encoder *enc, const struct encoder_options *o,
+				struct err *err)
+{
+	struct packed_options options = {.dir = o->cache_dir,
+					 .ops = enc->ops,
+					 .type = enc->type,
+					 .layers = enc->weights.dense,
+					 .layer_count = enc->config.layers * DENSE_COUNT,
+					 .log = o->log};
+	safetensors_identity(o->weights, &enc->source.bytes, &enc->source.modified_ns);
+	enum err_code code = packed_load(&options, &enc->source, enc->alloc, &enc->packed, err);
+	if (code != ERR_NOTFOUND)
+		return code ? code : check_hash(enc, o->sha256, err);
+	safetensors_sha256(o->weights, enc->source.sha256);
+	code = check_hash(enc, o->sha256, err);
+	if (!code)
+		code = safetensors_check_finite(o->weights, err);
+	if (!code) {
+		log_info(o->log, "embed", "packing the model's weights for this processor (%s)",
+			 enc->ops->name);
+		code = packed_make(&options, &enc->source, enc->alloc, &enc->packed, err);
+	}
+	safetensors_forget_pages(o->weights);
+	return code;
+}
+
+enum err_code encoder_open(const struct encoder_options *o, const struct alloc *alloc,
+			   struct encoder **out, struct err *err)
 {
 	*out = NULL;
+	if (o->type == GEMM_BF16 && !o->ops->bf16)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "this processor has no bf16 instructions (AVX-512 BF16): choose the "
+			       "precision auto, int8 or f32");
 	struct encoder *enc = alloc_zero(alloc, 1, sizeof(*enc));
 	if (!enc)
 		return err_set(err, ERR_NOMEM, "out of memory for the encoder");
 	enc->alloc = alloc;
-	enc->config = *config;
-	enc->layers = alloc_zero(alloc, config->layers, sizeof(*enc->layers));
+	enc->config = *o->config;
+	enc->ops = o->ops;
+	enc->type = o->type;
+	size_t layers = o->config->layers;
+	enc->weights.norms = alloc_zero(alloc, layers, sizeof(*enc->weights.norms));
+	enc->weights.dense = alloc_zero(alloc, layers * DENSE_COUNT, sizeof(*enc->weights.dense));
 	enum err_code code = ERR_OK;
-	if (!enc->layers)
+	if (!enc->weights.norms || !enc->weights.dense)
 		code = err_set(err, ERR_NOMEM, "out of memory for the encoder");
-	else
-		code = find_all(enc, weights, err);
-	if (code != ERR_OK) {
+	if (!code)
+		code = encoder_weights_find(&enc->config, o->weights, &enc->weights, err);
+	if (!code)
+		code = spread_bias(enc, err);
+	if (!code)
+		code = get_packed(enc, o, err);
+	if (code) {
 		encoder_close(enc);
 		return code;
 	}
@@ -207,172 +131,183 @@ void encoder_close(struct encoder *enc)
 {
 	if (!enc)
 		return;
-	alloc_free(enc->alloc, enc->layers);
+	packed_close(enc->packed);
+	alloc_free(enc->alloc, enc->weights.norms);
+	alloc_free(enc->alloc, enc->weights.dense);
 	alloc_free(enc->alloc, enc->bias);
 	alloc_free(enc->alloc, enc);
 }
 
-/* The working memory of one run, cut from one block; T is the number of tokens. */
+const char *encoder_sha256(const struct encoder *enc)
+{
+	return enc->source.sha256;
+}
+
+/* The working memory of one run over T tokens, cut from one block. */
 struct work {
 	const struct encoder *enc;
-	const struct vec_ops *ops;
-	size_t count;  /* T */
-	float *x;      /* [T][hidden] */
-	float *tmp;    /* [T][hidden] */
-	float *qkv;    /* [3][T][hidden] */
-	float *inner;  /* [T][intermediate] */
-	float *scores; /* [T][T], one head at a time */
-	bool failed;   /* a product failed; all later results are void */
+	size_t count;          /* T */
+	float *x;              /* [T][hidden] */
+	float *qkv;            /* [T][3 * hidden] */
+	float *inner;          /* [T][intermediate] */
+	float *attention;      /* attention_scratch() */
+	void *narrow;          /* [T][padded inputs]: uint8_t or uint16_t; int8 and bf16 only */
+	struct gemm_row *rows; /* [T]; int8 only */
 };
 
-size_t encoder_scratch_floats(const struct encoder *enc)
+/* Takes `bytes` from the block, each part aligned; counts only when the block is NULL. */
+static void *take(unsigned char *block, size_t *used, size_t bytes)
 {
-	/* encoder_config.c bounds every factor, so that this cannot overflow 64 bits. */
+	void *part = block ? block + *used : NULL;
+	*used += (bytes + GEMM_ALIGN - 1) / GEMM_ALIGN * GEMM_ALIGN;
+	return part;
+}
+
+/* encoder_config.c bounds every factor, so that no size here can overflow. */
+static size_t lay_out(const struct encoder *enc, size_t count, unsigned char *block, struct work *w)
+{
+	static const size_t narrow[GEMM_TYPE_COUNT] = {[GEMM_I8] = 1, [GEMM_BF16] = 2};
 	const struct encoder_config *c = &enc->config;
-	return c->max_tokens * (5 * c->hidden + c->intermediate + c->max_tokens);
+	size_t used = 0, widest = c->hidden > c->intermediate ? c->hidden : c->intermediate;
+	*w = (struct work){.enc = enc, .count = count};
+	w->x = take(block, &used, count * c->hidden * sizeof(float));
+	w->qkv = take(block, &used, count * 3 * c->hidden * sizeof(float));
+	w->inner = take(block, &used, count * c->intermediate * sizeof(float));
+	w->attention = take(block, &used,
+			    attention_scratch(enc->ops, &enc->attention, count) * sizeof(float));
+	w->narrow = take(block, &used, count * gemm_padded(widest) * narrow[enc->type]);
+	w->rows = take(block, &used, enc->type == GEMM_I8 ? count * sizeof(*w->rows) : 0);
+	return used;
 }
 
-/* c [m][n] = alpha * a [m][k] * b, with b [n][k] transposed ('T') or [k][n] as it is ('N'). */
-static void product(struct work *w, char trans, size_t m, size_t n, size_t k, float alpha,
-		    const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc)
+size_t encoder_scratch_bytes(const struct encoder *enc)
 {
-	dnnl_status_t status =
-		dnnl_sgemm('N', trans, (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, alpha, a,
-			   (dnnl_dim_t)lda, b, (dnnl_dim_t)ldb, 0.0F, c, (dnnl_dim_t)ldc);
-	if (status != dnnl_success)
-		w->failed = true;
+	struct work w;
+	return lay_out(enc, enc->config.max_tokens, NULL, &w) + GEMM_ALIGN;
 }
 
-/*
- * Up to so many rows the kernels of base/vec.h beat dnnl_sgemm(), which packs the whole weight
- * first (measured on one Zen 3 core: 1.2 to 1.6 times as fast for k = 384, 1.0 to 1.3 times for
- * k = 768; for longer k only while the rows are very few).
- */
-#define FEW_ROWS        48
-#define FEW_ROWS_LONG_K 16
-#define LONG_K          1024
-
-/* y [T][out] = x [T][in] * weight^T, without the bias */
-static void dense_product(struct work *w, const struct dense *d, const float *x, float *y)
+/* y [T][n] from x [T][k] with rows ldx apart, by one of the layer's products */
+static void dense(struct work *w, size_t layer, enum encoder_dense which, const float *x,
+		  size_t ldx, enum gemm_finish finish, float *y)
 {
-	size_t few = d->in > LONG_K ? FEW_ROWS_LONG_K : FEW_ROWS;
-	if (w->count <= few && w->ops->level != VEC_PLAIN)
-		w->ops->gemm_nt(w->count, d->out, d->in, x, d->in, d->weight, d->in, y, d->out);
-	else
-		product(w, 'T', w->count, d->out, d->in, 1.0F, x, d->in, d->weight, d->in, y,
-			d->out);
-}
-
-static void dense(struct work *w, const struct dense *d, const float *x, float *y)
-{
-	dense_product(w, d, x, y);
-	for (size_t i = 0; i < w->count; i++)
-		w->ops->add(y + i * d->out, d->bias, d->out);
-}
-
-/* x = norm(x + y * weight^T + bias), the end of both halves of a layer */
-static void dense_add_norm(struct work *w, const struct dense *d, const struct norm *norm,
-			   const float *y)
-{
-	dense_product(w, d, y, w->tmp);
-	for (size_t i = 0; i < w->count; i++) {
-		float *row = w->x + i * d->out;
-		w->ops->add(row, w->tmp + i * d->out, d->out);
-		w->ops->add(row, d->bias, d->out);
-		w->ops->layer_norm(row, norm->gamma, norm->beta, w->enc->config.eps, d->out);
+	const struct gemm_ops *ops = w->enc->ops;
+	const struct gemm_weights *weights =
+		packed_weights(w->enc->packed, layer * DENSE_COUNT + which);
+	size_t k = weights->k, padded = gemm_padded(k);
+	switch (w->enc->type) {
+	case GEMM_I8:
+		for (size_t i = 0; i < w->count; i++)
+			ops->quantize(x + i * ldx, k, (uint8_t *)w->narrow + i * padded,
+				      &w->rows[i]);
+		ops->i8(weights, w->count, w->narrow, w->rows, finish, y, weights->n);
+		break;
+	case GEMM_BF16:
+		for (size_t i = 0; i < w->count; i++)
+			ops->to_bf16(x + i * ldx, k, (uint16_t *)w->narrow + i * padded);
+		ops->bf16(weights, w->count, w->narrow, finish, y, weights->n);
+		break;
+	case GEMM_F32:
+	case GEMM_TYPE_COUNT:
+		ops->f32(weights, w->count, x, ldx, finish, y, weights->n);
+		break;
 	}
 }
 
-static void embed_tokens(struct work *w, const int32_t *ids)
-{
-	const struct encoder *enc = w->enc;
-	size_t hidden = enc->config.hidden;
-	for (size_t i = 0; i < w->count; i++) {
-		float *row = w->x + i * hidden;
-		memcpy(row, enc->words + (size_t)ids[i] * hidden, hidden * sizeof(*row));
-		if (enc->token_types)
-			w->ops->add(row, enc->token_types, hidden);
-		w->ops->add(row, enc->positions + (enc->config.first_position + i) * hidden,
-			    hidden);
-		w->ops->layer_norm(row, enc->embed_norm.gamma, enc->embed_norm.beta,
-				   enc->config.eps, hidden);
-	}
-}
-
-/*
- * Softmax(query key^T / sqrt(size) + bias) value, head by head. The result takes the place of the
- * queries: a head's queries are done with when its scores are there.
- */
-static void attention(struct work *w)
+static void norm_rows(struct work *w, const struct encoder_norm *norm)
 {
 	const struct encoder_config *c = &w->enc->config;
-	size_t count = w->count, hidden = c->hidden, size = hidden / c->heads;
-	float *query = w->qkv;
-	const float *key = query + count * hidden, *value = key + count * hidden;
-	float scale = 1.0F / sqrtf((float)size);
-	for (size_t h = 0; h < c->heads; h++) {
-		size_t at = h * size;
-		product(w, 'T', count, count, size, scale, query + at, hidden, key + at, hidden,
-			w->scores, count);
-		/* The bias of key j for query i stands at j - i + max_tokens - 1. */
-		const float *bias = w->enc->bias;
-		if (bias)
-			bias += h * (2 * c->max_tokens - 1) + c->max_tokens - 1;
-		for (size_t i = 0; i < count; i++) {
-			float *row = w->scores + i * count;
-			if (bias)
-				w->ops->add(row, bias - i, count);
-			w->ops->softmax(row, count);
-		}
-		product(w, 'N', count, size, count, 1.0F, w->scores, count, value + at, hidden,
-			query + at, hidden);
-	}
-}
-
-static void run_layer(struct work *w, const struct layer *layer)
-{
-	size_t values = w->count * w->enc->config.hidden;
-	dense(w, &layer->query, w->x, w->qkv);
-	dense(w, &layer->key, w->x, w->qkv + values);
-	dense(w, &layer->value, w->x, w->qkv + 2 * values);
-	attention(w);
-	dense_add_norm(w, &layer->attn_out, &layer->attn_norm, w->qkv);
-
-	dense_product(w, &layer->up, w->x, w->inner);
 	for (size_t i = 0; i < w->count; i++)
-		w->ops->bias_gelu(w->inner + i * layer->up.out, layer->up.bias, layer->up.out);
-	dense_add_norm(w, &layer->down, &layer->out_norm, w->inner);
+		w->enc->ops->vec->layer_norm(w->x + i * c->hidden, norm->gamma, norm->beta, c->eps,
+					     c->hidden);
 }
 
-enum err_code encoder_run(const struct encoder *enc, const struct vec_ops *ops, const int32_t *ids,
-			  size_t count, float *scratch, float *vector, struct err *err)
+/* Token `i` of the run, at `position` of its sequence. */
+static void embed_token(struct work *w, size_t i, int32_t id, size_t position)
 {
-	const struct encoder_config *c = &enc->config;
-	if (count == 0 || count > c->max_tokens)
-		return err_set(err, ERR_INTERNAL, "encoder input of %zu tokens", count);
+	const struct encoder *enc = w->enc;
+	const struct encoder_weights *weights = &enc->weights;
+	size_t hidden = enc->config.hidden;
+	float *row = w->x + i * hidden;
+	memcpy(row, weights->words + (size_t)id * hidden, hidden * sizeof(*row));
+	if (weights->token_types)
+		enc->ops->vec->add(row, weights->token_types, hidden);
+	enc->ops->vec->add(
+		row, weights->positions + (enc->config.first_position + position) * hidden, hidden);
+}
+
+static void run_layer(struct work *w, size_t layer, const size_t *lengths, size_t count)
+{
+	const struct encoder *enc = w->enc;
+	size_t hidden = enc->config.hidden, intermediate = enc->config.intermediate;
+	dense(w, layer, DENSE_QKV, w->x, hidden, GEMM_STORE, w->qkv);
+	float *qkv = w->qkv;
+	for (size_t i = 0; i < count; qkv += lengths[i] * 3 * hidden, i++)
+		attention_run(enc->ops, &enc->attention, qkv, lengths[i], w->attention);
+	dense(w, layer, DENSE_ATTN_OUT, w->qkv, 3 * hidden, GEMM_ADD, w->x);
+	norm_rows(w, &enc->weights.norms[layer].attn);
+
+	dense(w, layer, DENSE_UP, w->x, hidden, GEMM_GELU, w->inner);
+	dense(w, layer, DENSE_DOWN, w->inner, intermediate, GEMM_ADD, w->x);
+	norm_rows(w, &enc->weights.norms[layer].out);
+}
+
+/* Mean over the tokens of one sequence; its 1 / length cancels in the normalization. */
+static enum err_code pool(const struct encoder *enc, const float *x, size_t length, float *vector,
+			  struct err *err)
+{
+	size_t hidden = enc->config.hidden;
+	memset(vector, 0, hidden * sizeof(*vector));
+	for (size_t i = 0; i < length; i++)
+		enc->ops->vec->add(vector, x + i * hidden, hidden);
+	vec_normalize(vector, hidden);
+	for (size_t i = 0; i < hidden; i++) {
+		if (!isfinite(vector[i]))
+			return err_set(err, ERR_FORMAT,
+				       "the model computes values that are not finite: its weights "
+				       "are damaged, fetch it again");
+	}
+	return ERR_OK;
+}
+
+static enum err_code check_input(const struct encoder_config *c, const int32_t *ids,
+				 const size_t *lengths, size_t count, size_t *total,
+				 struct err *err)
+{
+	*total = 0;
 	for (size_t i = 0; i < count; i++) {
+		if (lengths[i] == 0 || lengths[i] > c->max_tokens - *total)
+			return err_set(err, ERR_INTERNAL,
+				       "encoder input of %zu tokens behind %zu others", lengths[i],
+				       *total);
+		*total += lengths[i];
+	}
+	for (size_t i = 0; i < *total; i++) {
 		if (ids[i] < 0 || (size_t)ids[i] >= c->vocab)
 			return err_set(err, ERR_INTERNAL, "token id %d is not in the vocabulary",
 				       (int)ids[i]);
 	}
-	/* Parallelism is over texts: two threads in one product wait for each other. */
-	omp_set_num_threads(1);
-
-	struct work w = {.enc = enc, .ops = ops, .count = count, .x = scratch};
-	w.tmp = w.x + count * c->hidden;
-	w.qkv = w.tmp + count * c->hidden;
-	w.inner = w.qkv + 3 * count * c->hidden;
-	w.scores = w.inner + count * c->intermediate;
-	embed_tokens(&w, ids);
-	for (size_t i = 0; i < c->layers && !w.failed; i++)
-		run_layer(&w, &enc->layers[i]);
-	if (w.failed)
-		return err_set(err, ERR_NOMEM, "a matrix product of oneDNN failed");
-
-	/* Mean over all tokens; its 1/T cancels in the normalization. */
-	memset(vector, 0, c->hidden * sizeof(*vector));
-	for (size_t i = 0; i < count; i++)
-		ops->add(vector, w.x + i * c->hidden, c->hidden);
-	vec_normalize(vector, c->hidden);
 	return ERR_OK;
+}
+
+enum err_code encoder_run(const struct encoder *enc, const int32_t *ids, const size_t *lengths,
+			  size_t count, void *scratch, float *vectors, struct err *err)
+{
+	const struct encoder_config *c = &enc->config;
+	size_t total;
+	enum err_code code = check_input(c, ids, lengths, count, &total, err);
+	if (code)
+		return code;
+	uintptr_t begin = ((uintptr_t)scratch + GEMM_ALIGN - 1) / GEMM_ALIGN * GEMM_ALIGN;
+	struct work w;
+	(void)lay_out(enc, total, (unsigned char *)begin, &w);
+	for (size_t i = 0, at = 0; i < count; i++)
+		for (size_t position = 0; position < lengths[i]; position++, at++)
+			embed_token(&w, at, ids[at], position);
+	norm_rows(&w, &enc->weights.embed_norm);
+	for (size_t layer = 0; layer < c->layers; layer++)
+		run_layer(&w, layer, lengths, count);
+	const float *x = w.x;
+	for (size_t i = 0; i < count && !code; x += lengths[i] * c->hidden, i++)
+		code = pool(enc, x, lengths[i], vectors + i * c->hidden, err);
+	return code;
 }

@@ -1,5 +1,6 @@
 /*
- * BERT and MPNet encoders in f32: token ids in, one mean-pooled unit-length vector out.
+ * BERT and MPNet encoders: token ids in, one mean-pooled unit-length vector per sequence out. Dense
+ * layers in f32, int8 or bf16, everything else in f32.
  * Architectures as published: Devlin et al. 2018, arXiv:1810.04805 (BERT); Song et al. 2020,
  * arXiv:2004.09297 (MPNet), the latter with the relative attention bias of T5 (Raffel et al.
  * 2019, arXiv:1910.10683).
@@ -12,7 +13,8 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
-#include "base/vec.h"
+#include "base/log.h"
+#include "embed/inproc/gemm.h"
 #include "embed/inproc/safetensors.h"
 
 /* No model takes longer inputs, whatever its positions allow. */
@@ -37,26 +39,40 @@ enum err_code encoder_config_read(const char *dir, const struct alloc *alloc,
 
 struct encoder; /* immutable after opening, shared by threads */
 
+struct encoder_options {
+	const struct encoder_config *config;
+	const struct safetensors *weights; /* must outlive the encoder */
+	const struct gemm_ops *ops;
+	enum gemm_type type;   /* of the dense layers */
+	const char *sha256;    /* the weights must have; NULL or "": any */
+	const char *cache_dir; /* where packed weights are kept, see packed.h; NULL: nowhere */
+	const struct logger *log;
+};
+
 /*
- * Finds every weight in `weights` (which must outlive the encoder) and checks its shape:
- * ERR_FORMAT names the tensor. Nothing is copied but the relative attention bias, which is
- * spread over distances.
+ * Finds every weight and checks its shape (ERR_FORMAT names the tensor), and maps or makes the
+ * packed weights; only when they are made are the published ones read, hashed and checked to be
+ * finite. ERR_MISMATCH for another hash, ERR_UNSUPPORTED for bf16 on a processor without.
  */
-enum err_code encoder_open(const struct encoder_config *config, const struct safetensors *weights,
-			   const struct alloc *alloc, struct encoder **out,
-			   struct err *err) WARN_UNUSED;
+enum err_code encoder_open(const struct encoder_options *options, const struct alloc *alloc,
+			   struct encoder **out, struct err *err) WARN_UNUSED;
 void encoder_close(struct encoder *enc); /* NULL is fine */
 
-/* Number of floats of working memory that encoder_run() needs for inputs up to max_tokens. */
-size_t encoder_scratch_floats(const struct encoder *enc);
+/* Lower-case hexadecimal SHA-256 of the weights; valid until encoder_close(). */
+const char *encoder_sha256(const struct encoder *enc);
+
+/* Bytes of working memory that encoder_run() needs; a run touches what its tokens need. */
+size_t encoder_scratch_bytes(const struct encoder *enc);
 
 /*
- * Encodes ids[count] (special tokens included, 1 <= count <= max_tokens, every id in the
- * vocabulary: ERR_INTERNAL otherwise) into vector[hidden]. `scratch` is the caller's, of
- * encoder_scratch_floats(), used by one call at a time. Works in the calling thread alone.
+ * Encodes `count` sequences, whose ids (special tokens included) stand one behind the other, into
+ * vectors [count][hidden]. Sequences share the products but nothing else: no padding, and the result
+ * is that of each alone. Their lengths are 1 or more and together at most max_tokens, every id is in the
+ * vocabulary: ERR_INTERNAL otherwise. `scratch` is the caller's, of encoder_scratch_bytes(), used by
+ * one call at a time. Works in the calling thread alone. ERR_FORMAT when a result is not finite.
  */
-enum err_code encoder_run(const struct encoder *enc, const struct vec_ops *ops, const int32_t *ids,
-			  size_t count, float *scratch, float *vector, struct err *err) WARN_UNUSED;
+enum err_code encoder_run(const struct encoder *enc, const int32_t *ids, const size_t *lengths,
+			  size_t count, void *scratch, float *vectors, struct err *err) WARN_UNUSED;
 
 /*
  * The row of the relative attention bias for a key `distance` positions right of the query

@@ -1,10 +1,10 @@
 #include "embed/inproc/inproc.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/vec.h"
 #include "embed/inproc/encoder.h"
 #include "embed/inproc/safetensors.h"
 #include "embed/inproc/tokenizer.h"
@@ -17,8 +17,9 @@
 struct scratch {
 	struct scratch *next;
 	struct arena arena;
-	int32_t *ids;  /* [max_tokens] */
-	float *floats; /* encoder_scratch_floats() */
+	int32_t *ids;    /* [max_tokens] of the texts of one run */
+	size_t *lengths; /* [max_tokens] */
+	void *work;      /* encoder_scratch_bytes() */
 };
 
 struct inproc {
@@ -28,7 +29,6 @@ struct inproc {
 	struct safetensors *weights;
 	struct encoder *encoder;
 	struct tokenizer *tokenizer;
-	const struct vec_ops *ops;
 	pthread_mutex_t lock; /* guards `pool`, held for a few instructions */
 	bool lock_ready;
 	struct scratch *pool; /* free blocks; as many as calls ever ran at once */
@@ -40,22 +40,21 @@ static void scratch_free(const struct alloc *alloc, struct scratch *s)
 		return;
 	arena_release(&s->arena);
 	alloc_free(alloc, s->ids);
-	alloc_free(alloc, s->floats);
+	alloc_free(alloc, s->lengths);
+	alloc_free(alloc, s->work);
 	alloc_free(alloc, s);
 }
 
 static struct scratch *scratch_new(struct inproc *in)
 {
-	size_t bytes;
-	if (!size_mul(encoder_scratch_floats(in->encoder), sizeof(float), &bytes))
-		return NULL;
 	struct scratch *s = alloc_zero(in->alloc, 1, sizeof(*s));
 	if (!s)
 		return NULL;
 	arena_init(&s->arena, in->alloc, TOKENS_MAX_BYTES);
 	s->ids = alloc_zero(in->alloc, in->base.max_tokens, sizeof(*s->ids));
-	s->floats = alloc_get(in->alloc, bytes);
-	if (!s->ids || !s->floats) {
+	s->lengths = alloc_zero(in->alloc, in->base.max_tokens, sizeof(*s->lengths));
+	s->work = alloc_get(in->alloc, encoder_scratch_bytes(in->encoder));
+	if (!s->ids || !s->lengths || !s->work) {
 		scratch_free(in->alloc, s);
 		return NULL;
 	}
@@ -92,26 +91,57 @@ static enum err_code inproc_tokenize(struct embedder *e, struct str text, struct
 	return tokenizer_encode(in->tokenizer, text, arena, out, err);
 }
 
-static enum err_code embed_one(struct inproc *in, struct scratch *s, struct str text, float *vector,
-			       struct err *err)
+/* The tokens of a text, of which the model can take all. */
+static enum err_code tokens_of(struct inproc *in, struct scratch *s, struct str text,
+			       struct token_list *tokens, struct err *err)
 {
-	struct token_list tokens;
 	arena_reset(&s->arena);
-	enum err_code code = tokenizer_encode(in->tokenizer, text, &s->arena, &tokens, err);
+	enum err_code code = tokenizer_encode(in->tokenizer, text, &s->arena, tokens, err);
 	if (code != ERR_OK)
 		return code;
 	size_t room = in->base.max_tokens - in->base.special_tokens;
-	if (tokens.count > room)
+	if (tokens->count > room)
 		return err_set(err, ERR_LIMIT,
 			       "the text has %zu tokens with the special ones, the model %s takes "
 			       "at most %zu: split it",
-			       tokens.count + in->base.special_tokens, in->name,
+			       tokens->count + in->base.special_tokens, in->name,
 			       in->base.max_tokens);
-	s->ids[0] = tokenizer_bos(in->tokenizer);
-	for (size_t i = 0; i < tokens.count; i++)
-		s->ids[i + 1] = tokens.items[i].id;
-	s->ids[tokens.count + 1] = tokenizer_eos(in->tokenizer);
-	return encoder_run(in->encoder, in->ops, s->ids, tokens.count + 2, s->floats, vector, err);
+	return ERR_OK;
+}
+
+/* Appends a text with its special tokens to the run. */
+static void add_text(struct inproc *in, struct scratch *s, const struct token_list *tokens,
+		     size_t at)
+{
+	s->ids[at++] = tokenizer_bos(in->tokenizer);
+	for (size_t i = 0; i < tokens->count; i++)
+		s->ids[at++] = tokens->items[i].id;
+	s->ids[at] = tokenizer_eos(in->tokenizer);
+}
+
+/* As many texts go through the encoder together as it takes tokens. */
+static enum err_code embed_all(struct inproc *in, struct scratch *s, const struct str *texts,
+			       size_t count, float *vectors, struct err *err)
+{
+	size_t waiting = 0, used = 0, done = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct token_list tokens;
+		enum err_code code = tokens_of(in, s, texts[i], &tokens, err);
+		size_t length = code ? 0 : tokens.count + in->base.special_tokens;
+		if (!code && used + length > in->base.max_tokens) {
+			code = encoder_run(in->encoder, s->ids, s->lengths, waiting, s->work,
+					   vectors + done * in->base.dimension, err);
+			done += waiting;
+			waiting = used = 0;
+		}
+		if (code)
+			return code;
+		add_text(in, s, &tokens, used);
+		used += length;
+		s->lengths[waiting++] = length;
+	}
+	return encoder_run(in->encoder, s->ids, s->lengths, waiting, s->work,
+			   vectors + done * in->base.dimension, err);
 }
 
 static enum err_code inproc_embed(struct embedder *e, const struct str *texts, size_t count,
@@ -122,9 +152,7 @@ static enum err_code inproc_embed(struct embedder *e, const struct str *texts, s
 	if (!s)
 		return err_set(err, ERR_NOMEM, "out of memory for the working memory of model %s",
 			       in->name);
-	enum err_code code = ERR_OK;
-	for (size_t i = 0; i < count && code == ERR_OK; i++)
-		code = embed_one(in, s, texts[i], vectors + i * e->dimension, err);
+	enum err_code code = embed_all(in, s, texts, count, vectors, err);
 	scratch_give(in, s);
 	return code;
 }
@@ -152,8 +180,40 @@ static const struct embedder_ops inproc_ops = {
 	.close = inproc_close,
 };
 
+static enum err_code open_encoder(struct inproc *in, const struct embed_inproc_options *options,
+				  const struct encoder_config *config, struct err *err)
+{
+	static const enum gemm_type types[] = {
+		[EMBED_F32] = GEMM_F32, [EMBED_BF16] = GEMM_BF16, [EMBED_INT8] = GEMM_I8};
+	static const char *const names[] = {
+		[EMBED_F32] = "f32", [EMBED_BF16] = "bf16", [EMBED_INT8] = "int8"};
+	enum vec_level limit = options->vec_limit >= (int)VEC_AVX512 ? VEC_AVX512
+			       : options->vec_limit == (int)VEC_AVX2 ? VEC_AVX2
+								     : VEC_PLAIN;
+	const struct gemm_ops *ops = gemm_ops_best(limit);
+	enum embed_precision precision = options->precision;
+	if (precision == EMBED_AUTO)
+		precision = ops->vec->level == VEC_PLAIN ? EMBED_F32 : EMBED_INT8;
+	const struct encoder_options encoder = {.config = config,
+						.weights = in->weights,
+						.ops = ops,
+						.type = types[precision],
+						.sha256 = options->sha256,
+						.cache_dir =
+							options->keep_packed ? options->dir : NULL,
+						.log = options->log};
+	enum err_code code = encoder_open(&encoder, in->alloc, &in->encoder, err);
+	if (code)
+		return code;
+	in->base.precision = names[precision];
+	snprintf(in->base.sha256, sizeof(in->base.sha256), "%s", encoder_sha256(in->encoder));
+	snprintf(in->base.cache_key, sizeof(in->base.cache_key), "%s%s%s", in->base.sha256,
+		 precision == EMBED_F32 ? "" : "-", precision == EMBED_F32 ? "" : names[precision]);
+	return ERR_OK;
+}
+
 static enum err_code open_weights(struct inproc *in, const struct embed_inproc_options *options,
-				  struct err *err)
+				  const struct encoder_config *config, struct err *err)
 {
 	struct buf path;
 	buf_init(&path, in->alloc, 1U << 16);
@@ -161,17 +221,11 @@ static enum err_code open_weights(struct inproc *in, const struct embed_inproc_o
 	enum err_code code = buf_ok(&path, "path", err);
 	if (code == ERR_OK)
 		code = safetensors_open(path.ptr, in->alloc, &in->weights, err);
-	if (code != ERR_OK)
-		goto out;
-	/* The hash is of the very bytes that are used: they are mapped already. */
-	safetensors_sha256(in->weights, in->base.sha256);
-	if (options->sha256 && options->sha256[0] != '\0' &&
-	    strcmp(options->sha256, in->base.sha256) != 0)
-		code = err_set(err, ERR_MISMATCH,
-			       "%s: its SHA-256 is %s, must be %.64s: fetch the model again with "
-			       "`docs-bot model fetch --force`",
-			       path.ptr, in->base.sha256, options->sha256);
-out:
+	if (code == ERR_OK) {
+		code = open_encoder(in, options, config, err);
+		if (code != ERR_OK)
+			err_context(err, "%s", path.ptr);
+	}
 	buf_release(&path);
 	return code;
 }
@@ -192,14 +246,9 @@ static enum err_code open_parts(struct inproc *in, const struct embed_inproc_opt
 			       "%s: vocab.txt has %zu entries, \"vocab_size\" in config.json is "
 			       "%zu: the files are of different models",
 			       options->dir, vocab, config.vocab);
-	code = open_weights(in, options, err);
+	code = open_weights(in, options, &config, err);
 	if (code != ERR_OK)
 		return code;
-	code = encoder_open(&config, in->weights, in->alloc, &in->encoder, err);
-	if (code != ERR_OK) {
-		err_context(err, "%s/model.safetensors", options->dir);
-		return code;
-	}
 	in->base.dimension = config.hidden;
 	in->base.max_tokens = config.max_tokens;
 	in->base.special_tokens = 2;
@@ -215,10 +264,6 @@ enum err_code embed_inproc_open(const struct embed_inproc_options *options,
 		return err_set(err, ERR_NOMEM, "out of memory for the embedder");
 	in->alloc = alloc;
 	in->base.ops = &inproc_ops;
-	enum vec_level limit = options->vec_limit >= (int)VEC_AVX512 ? VEC_AVX512
-			       : options->vec_limit == (int)VEC_AVX2 ? VEC_AVX2
-								     : VEC_PLAIN;
-	in->ops = vec_ops_best(limit);
 	size_t size = strlen(options->name) + 1;
 	in->name = alloc_get(alloc, size);
 	enum err_code code = ERR_OK;

@@ -300,6 +300,43 @@ enum err_code safetensors_f32(const struct safetensors *st, struct str name, con
 	return ERR_OK;
 }
 
+/* Infinities and NaNs are the values whose exponent bits are all set. */
+static bool all_finite(const unsigned char *bytes, size_t len)
+{
+	bool finite = true;
+	for (size_t i = 0; i < len; i += sizeof(uint32_t)) {
+		uint32_t bits;
+		memcpy(&bits, bytes + i, sizeof(bits));
+		finite &= (bits & 0x7f800000U) != 0x7f800000U;
+	}
+	return finite;
+}
+
+enum err_code safetensors_check_finite(const struct safetensors *st, struct err *err)
+{
+	for (size_t i = 0; i < st->count; i++) {
+		const struct tensor *t = &st->tensors[i];
+		if (str_eq(t->dtype, STR("F32")) &&
+		    !all_finite(st->data + t->begin, t->end - t->begin))
+			return damaged(
+				err, t->name,
+				"it holds values that are not finite (NaN or infinity): fetch "
+				"the model again");
+	}
+	return ERR_OK;
+}
+
+void safetensors_identity(const struct safetensors *st, uint64_t *bytes, int64_t *modified_ns)
+{
+	*bytes = st->map.len;
+	*modified_ns = st->map.modified_ns;
+}
+
+void safetensors_forget_pages(const struct safetensors *st)
+{
+	file_map_forget(&st->map);
+}
+
 void safetensors_sha256(const struct safetensors *st, char out[65])
 {
 	sha256_hex(st->map.ptr, st->map.len, out);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -37,6 +38,15 @@ bool safetensors_has(const struct safetensors *st, struct str name);
  */
 enum err_code safetensors_f32(const struct safetensors *st, struct str name, const size_t *shape,
 			      size_t ndim, const float **out, struct err *err) WARN_UNUSED;
+
+/* ERR_FORMAT names the first f32 tensor that holds an infinity or no number. Reads all of them. */
+enum err_code safetensors_check_finite(const struct safetensors *st, struct err *err) WARN_UNUSED;
+
+/* Size of the mapped file and when it was last modified: changes when it is replaced. */
+void safetensors_identity(const struct safetensors *st, uint64_t *bytes, int64_t *modified_ns);
+
+/* Gives the memory of pages back that have been read; later reads take them from the file again. */
+void safetensors_forget_pages(const struct safetensors *st);
 
 /* Lower-case hexadecimal SHA-256 of the whole mapped file. */
 void safetensors_sha256(const struct safetensors *st, char out[65]);

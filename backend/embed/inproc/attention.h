@@ -1,0 +1,28 @@
+/* Private to encoder.c: multi-head self-attention over one sequence. */
+#ifndef DOCS_BOT_EMBED_INPROC_ATTENTION_H
+#define DOCS_BOT_EMBED_INPROC_ATTENTION_H
+
+#include "embed/inproc/gemm.h"
+
+struct attention {
+	size_t heads, size; /* size: of one head */
+	/*
+	 * Relative bias [heads][bias_width], NULL for none: that of key j for query i stands at
+	 * j - i + (bias_width - 1) / 2.
+	 */
+	const float *bias;
+	size_t bias_width;
+};
+
+/* Floats of working memory for sequences of up to `count` tokens. */
+size_t attention_scratch(const struct gemm_ops *ops, const struct attention *a, size_t count);
+
+/*
+ * softmax(query key^T + bias) value for each head, of qkv [count][3 * heads * size] with the queries
+ * scaled already; the result takes the place of the queries. Scores exist for a few queries at a
+ * time. `scratch`: attention_scratch() floats, aligned to GEMM_ALIGN.
+ */
+void attention_run(const struct gemm_ops *ops, const struct attention *a, float *qkv, size_t count,
+		   float *scratch);
+
+#endif
