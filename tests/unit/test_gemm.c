@@ -292,6 +292,44 @@ static void test_tile(void **state)
 	}
 }
 
+static void test_i16(void **state)
+{
+	const struct gemm_ops *ops;
+	for (size_t t = 0; (ops = gemm_ops_at(t)); t++) {
+		size_t columns = ops->f32_columns, pairs = 19, lda = 41, ldc = columns + 3;
+		int16_t *a = aligned_zero(GEMM_ROWS_MAX * lda * sizeof(*a));
+		int16_t *panel = aligned_zero(pairs * columns * 2 * sizeof(*panel));
+		float *x = random_floats(GEMM_ROWS_MAX * lda, 31, 32767);
+		ops->to_i16(x, 1, GEMM_ROWS_MAX * lda, a);
+		for (size_t i = 0; i < GEMM_ROWS_MAX * lda; i++)
+			assert_true(a[i] == (int16_t)lrintf(x[i]));
+		for (size_t i = 0; i < pairs * columns * 2; i++)
+			panel[i] = (int16_t)((int)(i * 977 % 1601) - 800);
+		for (size_t rows = 1; rows <= ops->f32_rows; rows++) {
+			int32_t *c = malloc(rows * ldc * sizeof(*c));
+			memset(c, 0x55, rows * ldc * sizeof(*c));
+			ops->tile_i16(rows, pairs, a, lda, panel, c, ldc);
+			for (size_t i = 0; i < rows * ldc; i++) {
+				int64_t want = i % ldc < columns ? 0 : 0x55555555;
+				for (size_t d = 0; i % ldc < columns && d < 2 * pairs; d++)
+					want += a[i / ldc * lda + d] *
+						panel[(d / 2 * columns + i % ldc) * 2 + d % 2];
+				assert_true(c[i] == want);
+			}
+			float *y = random_floats(rows * ldc, 32, 1);
+			ops->from_i32(c, 0.5F, rows * ldc, y);
+			for (size_t i = 0; i < rows * ldc; i++)
+				assert_true(y[i] == (float)c[i] * 0.5F);
+			assert_true(y[rows * ldc] == GUARD);
+			free(y);
+			free(c);
+		}
+		free(x);
+		free(a);
+		free(panel);
+	}
+}
+
 static void check_row(const struct gemm_ops *ops, const float *x, size_t k)
 {
 	size_t padded = gemm_padded(k);
@@ -459,15 +497,11 @@ static void test_dispatch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_f32),
-		cmocka_unit_test(test_i8),
-		cmocka_unit_test(test_bf16),
-		cmocka_unit_test(test_tile),
-		cmocka_unit_test(test_quantize_rows),
-		cmocka_unit_test(test_same_integers),
-		cmocka_unit_test(test_quantize_column),
-		cmocka_unit_test(test_no_overflow),
-		cmocka_unit_test(test_dispatch),
+		cmocka_unit_test(test_f32),           cmocka_unit_test(test_i8),
+		cmocka_unit_test(test_bf16),          cmocka_unit_test(test_tile),
+		cmocka_unit_test(test_i16),           cmocka_unit_test(test_quantize_rows),
+		cmocka_unit_test(test_same_integers), cmocka_unit_test(test_quantize_column),
+		cmocka_unit_test(test_no_overflow),   cmocka_unit_test(test_dispatch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,9 @@
 #include "embed/inproc/attention.h"
 #include "embed/inproc/encoder_weights.h"
 
+/* From so many tokens on, 16-bit products save more than their packing costs (decisions/0005). */
+#define NARROW_TOKENS 64
+
 struct encoder {
 	const struct alloc *alloc;
 	struct encoder_config config;
@@ -150,18 +153,10 @@ struct work {
 	float *x;              /* [T][hidden] */
 	float *qkv;            /* [T][3 * hidden] */
 	float *inner;          /* [T][intermediate] */
-	float *attention;      /* attention_scratch() */
+	void *attention;       /* attention_scratch() */
 	void *narrow;          /* [T][padded inputs]: uint8_t or uint16_t; int8 and bf16 only */
 	struct gemm_row *rows; /* [T]; int8 only */
 };
-
-/* Takes `bytes` from the block, each part aligned; counts only when the block is NULL. */
-static void *take(unsigned char *block, size_t *used, size_t bytes)
-{
-	void *part = block ? block + *used : NULL;
-	*used += (bytes + GEMM_ALIGN - 1) / GEMM_ALIGN * GEMM_ALIGN;
-	return part;
-}
 
 /* encoder_config.c bounds every factor, so that no size here can overflow. */
 static size_t lay_out(const struct encoder *enc, size_t count, unsigned char *block, struct work *w)
@@ -170,13 +165,15 @@ static size_t lay_out(const struct encoder *enc, size_t count, unsigned char *bl
 	const struct encoder_config *c = &enc->config;
 	size_t used = 0, widest = c->hidden > c->intermediate ? c->hidden : c->intermediate;
 	*w = (struct work){.enc = enc, .count = count};
-	w->x = take(block, &used, count * c->hidden * sizeof(float));
-	w->qkv = take(block, &used, count * 3 * c->hidden * sizeof(float));
-	w->inner = take(block, &used, count * c->intermediate * sizeof(float));
-	w->attention = take(block, &used,
-			    attention_scratch(enc->ops, &enc->attention, count) * sizeof(float));
-	w->narrow = take(block, &used, count * gemm_padded(widest) * narrow[enc->type]);
-	w->rows = take(block, &used, enc->type == GEMM_I8 ? count * sizeof(*w->rows) : 0);
+	w->x = gemm_take(block, &used, count * c->hidden * sizeof(float));
+	w->qkv = gemm_take(block, &used, count * 3 * c->hidden * sizeof(float));
+	w->inner = gemm_take(block, &used, count * c->intermediate * sizeof(float));
+	/* short sequences of an int8 model take the f32 path */
+	size_t wide = attention_scratch(enc->ops, &enc->attention, count, false);
+	size_t narrow_bytes = attention_scratch(enc->ops, &enc->attention, count, true);
+	w->attention = gemm_take(block, &used, wide > narrow_bytes ? wide : narrow_bytes);
+	w->narrow = gemm_take(block, &used, count * gemm_padded(widest) * narrow[enc->type]);
+	w->rows = gemm_take(block, &used, enc->type == GEMM_I8 ? count * sizeof(*w->rows) : 0);
 	return used;
 }
 
@@ -242,7 +239,8 @@ static void run_layer(struct work *w, size_t layer, const size_t *lengths, size_
 	dense(w, layer, DENSE_QKV, w->x, hidden, GEMM_STORE, w->qkv);
 	float *qkv = w->qkv;
 	for (size_t i = 0; i < count; qkv += lengths[i] * 3 * hidden, i++)
-		attention_run(enc->ops, &enc->attention, qkv, lengths[i], w->attention);
+		attention_run(enc->ops, &enc->attention, qkv, lengths[i],
+			      enc->type == GEMM_I8 && lengths[i] >= NARROW_TOKENS, w->attention);
 	dense(w, layer, DENSE_ATTN_OUT, w->qkv, 3 * hidden, GEMM_ADD, w->x);
 	norm_rows(w, &enc->weights.norms[layer].attn);
 

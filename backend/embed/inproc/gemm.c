@@ -49,6 +49,13 @@ const struct gemm_ops *gemm_ops_best(enum vec_level limit)
 	return best;
 }
 
+void *gemm_take(unsigned char *block, size_t *used, size_t bytes)
+{
+	void *part = block ? block + *used : NULL;
+	*used += (bytes + GEMM_ALIGN - 1) / GEMM_ALIGN * GEMM_ALIGN;
+	return part;
+}
+
 size_t gemm_padded(size_t k)
 {
 	return (k + GEMM_K_STEP - 1) / GEMM_K_STEP * GEMM_K_STEP;

@@ -70,6 +70,16 @@ struct gemm_ops {
 	 */
 	void (*tile)(size_t rows, size_t k, const float *a, size_t lda, const float *panel,
 		     float *c, size_t ldc);
+	/*
+	 * The same in 16-bit integers, exact while no sum leaves 32 bits: the panel holds `pairs`
+	 * pairs of inputs, [pairs][f32_columns][2]; a has 2 * pairs values a row.
+	 */
+	void (*tile_i16)(size_t rows, size_t pairs, const int16_t *a, size_t lda,
+			 const int16_t *panel, int32_t *c, size_t ldc);
+	/* y = x * factor, rounded to nearest; results within 16 bits are the caller's business. */
+	void (*to_i16)(const float *x, float factor, size_t n, int16_t *y);
+	/* y = x * factor; x and y may be the same memory. */
+	void (*from_i32)(const int32_t *x, float factor, size_t n, float *y);
 	/* y [m][n] from x [m][k], distances ldx and ldy, as `finish` says. */
 	void (*f32)(const struct gemm_weights *w, size_t m, const float *x, size_t ldx,
 		    enum gemm_finish finish, float *y, size_t ldy);
@@ -90,6 +100,12 @@ const struct gemm_ops *gemm_ops_best(enum vec_level limit);
 
 /* The `index`-th table that this processor can run, worst first; NULL behind the last. For tests. */
 const struct gemm_ops *gemm_ops_at(size_t index);
+
+/*
+ * Takes `bytes` from a block of working memory, aligned if the block is; counts only when the block is
+ * NULL.
+ */
+void *gemm_take(unsigned char *block, size_t *used, size_t bytes);
 
 /* k rounded up to a whole step. */
 size_t gemm_padded(size_t k);

@@ -34,6 +34,42 @@ static inline void vf_store_u8x4(uint8_t *q, vf a, vf b, vf c, vf d)
 	_mm256_storeu_si256((__m256i *)(void *)q, bytes);
 }
 
+static inline void vf_store_i16x2(int16_t *y, vf a, vf b)
+{
+	__m256i both = _mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b));
+	/* Packing works in halves. */
+	_mm256_storeu_si256((__m256i *)(void *)y, _mm256_permute4x64_epi64(both, 0xD8));
+}
+
+typedef __m256i vi;
+
+static inline vi vi_zero(void)
+{
+	return _mm256_setzero_si256();
+}
+
+static inline vi vi_load_pairs(const int16_t *p)
+{
+	return _mm256_load_si256((const __m256i *)(const void *)p);
+}
+
+static inline vi vi_set_pair(const int16_t *p)
+{
+	int32_t pair;
+	memcpy(&pair, p, sizeof(pair));
+	return _mm256_set1_epi32(pair);
+}
+
+static inline vi vi_dot(vi sum, vi a, vi b)
+{
+	return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+}
+
+static inline void vi_store(int32_t *p, vi v)
+{
+	_mm256_storeu_si256((__m256i *)(void *)p, v);
+}
+
 static inline __m256i broadcast4(const uint8_t *q)
 {
 	int32_t four;
@@ -100,6 +136,7 @@ INLINE void i8_tile(size_t rows, bool add, size_t steps, const uint8_t *q, size_
 }
 
 #include "embed/inproc/gemm_simd_f32.h"
+#include "embed/inproc/gemm_simd_i16.h"
 #include "embed/inproc/gemm_simd_i8.h"
 #include "embed/inproc/gemm_simd_rows.h"
 
@@ -110,6 +147,9 @@ const struct gemm_ops gemm_ops_avx2 = {
 	.f32_rows = F32_ROWS,
 	.lanes = VF_LANES,
 	.tile = f32_tile,
+	.tile_i16 = i16_tile,
+	.to_i16 = i16_from_f32,
+	.from_i32 = i32_to_f32,
 	.f32 = simd_f32,
 	.i8 = simd_i8,
 	.quantize = simd_quantize,

@@ -33,6 +33,42 @@ static inline void vf_store_u8x4(uint8_t *q, vf a, vf b, vf c, vf d)
 	}
 }
 
+static inline void vf_store_i16x2(int16_t *y, vf a, vf b)
+{
+	__m256i *to = (__m256i *)(void *)y;
+	_mm256_storeu_si256(to, _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(a)));
+	_mm256_storeu_si256(to + 1, _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(b)));
+}
+
+typedef __m512i vi;
+
+static inline vi vi_zero(void)
+{
+	return _mm512_setzero_si512();
+}
+
+static inline vi vi_load_pairs(const int16_t *p)
+{
+	return _mm512_load_si512(p);
+}
+
+static inline vi vi_set_pair(const int16_t *p)
+{
+	int32_t pair;
+	memcpy(&pair, p, sizeof(pair));
+	return _mm512_set1_epi32(pair);
+}
+
+static inline vi vi_dot(vi sum, vi a, vi b)
+{
+	return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+}
+
+static inline void vi_store(int32_t *p, vi v)
+{
+	_mm512_storeu_si512(p, v);
+}
+
 static inline __m512i broadcast4(const uint8_t *q)
 {
 	int32_t four;
@@ -83,12 +119,14 @@ INLINE void i8_tile(size_t rows, bool add, size_t steps, const uint8_t *q, size_
 }
 
 #include "embed/inproc/gemm_simd_f32.h"
+#include "embed/inproc/gemm_simd_i16.h"
 #include "embed/inproc/gemm_simd_i8.h"
 #include "embed/inproc/gemm_simd_rows.h"
 
 #define AVX512_TABLE                                                                               \
 	.vec = &vec_ops_avx512, .f32_columns = F32_COLUMNS, .f32_rows = F32_ROWS,                  \
-	.lanes = VF_LANES, .tile = f32_tile, .f32 = simd_f32, .quantize = simd_quantize
+	.lanes = VF_LANES, .tile = f32_tile, .tile_i16 = i16_tile, .to_i16 = i16_from_f32,         \
+	.from_i32 = i32_to_f32, .f32 = simd_f32, .quantize = simd_quantize
 
 const struct gemm_ops gemm_ops_avx512 = {AVX512_TABLE, .name = "avx512", .i8 = simd_i8};
 const struct gemm_ops gemm_ops_vnni = {AVX512_TABLE, .name = "avx512-vnni", .i8 = gemm_i8_vnni};

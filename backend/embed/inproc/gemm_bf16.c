@@ -68,7 +68,9 @@ static void tile(size_t rows, bool add, size_t pairs, const uint16_t *h, size_t 
 		CASE(3)
 		CASE(4)
 		CASE(5)
-		CASE(6) CASE(7) CASE(8)
+		CASE(6)
+		CASE(7)
+		CASE(8)
 #undef CASE
 			default : break;
 	}

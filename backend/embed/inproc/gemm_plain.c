@@ -47,6 +47,50 @@ static inline vf vf_load_i32(const int32_t *p)
 	return (vf){(float)p[0], (float)p[1], (float)p[2], (float)p[3]};
 }
 
+static inline void vf_store_i16x2(int16_t *y, vf a, vf b)
+{
+	for (size_t i = 0; i < VF_LANES; i++) {
+		y[i] = (int16_t)lrintf(a[i]);
+		y[VF_LANES + i] = (int16_t)lrintf(b[i]);
+	}
+}
+
+/* What one lane holds is either a sum or a pair. */
+typedef int32_t vi __attribute__((vector_size(16)));
+typedef int16_t pairs_of __attribute__((vector_size(16)));
+
+static inline vi vi_zero(void)
+{
+	return (vi){0, 0, 0, 0};
+}
+
+static inline vi vi_load_pairs(const int16_t *p)
+{
+	vi v;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline vi vi_set_pair(const int16_t *p)
+{
+	int32_t pair;
+	memcpy(&pair, p, sizeof(pair));
+	return (vi){pair, pair, pair, pair};
+}
+
+static inline vi vi_dot(vi sum, vi a, vi b)
+{
+	pairs_of x = (pairs_of)a, y = (pairs_of)b;
+	for (size_t i = 0; i < VF_LANES; i++)
+		sum[i] += x[2 * i] * y[2 * i] + x[2 * i + 1] * y[2 * i + 1];
+	return sum;
+}
+
+static inline void vi_store(int32_t *p, vi v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
 #define VEC_OPS      vec_ops_get(VEC_PLAIN)
 #define F32_ROWS     6
 #define F32_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6)
@@ -79,6 +123,7 @@ INLINE void i8_tile(size_t rows, bool add, size_t steps, const uint8_t *q, size_
 }
 
 #include "embed/inproc/gemm_simd_f32.h"
+#include "embed/inproc/gemm_simd_i16.h"
 #include "embed/inproc/gemm_simd_i8.h"
 
 static void plain_quantize(const float *x, size_t k, uint8_t *q, struct gemm_row *row)
@@ -104,6 +149,9 @@ const struct gemm_ops gemm_ops_plain = {
 	.f32_rows = F32_ROWS,
 	.lanes = VF_LANES,
 	.tile = f32_tile,
+	.tile_i16 = i16_tile,
+	.to_i16 = i16_from_f32,
+	.from_i32 = i32_to_f32,
 	.f32 = simd_f32,
 	.i8 = simd_i8,
 	.quantize = plain_quantize,
