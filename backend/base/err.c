@@ -42,6 +42,7 @@ enum err_code(err_set)(struct err *err, enum err_code code, const char *fmt, ...
 	va_end(args);
 	if (len >= ERR_MESSAGE_MAX)
 		drop_half_character(err->message, ERR_MESSAGE_MAX - 1);
+	utf8_make_printable(err->message);
 	return code;
 }
 
@@ -62,5 +63,6 @@ enum err_code(err_context)(struct err *err, const char *fmt, ...)
 	size_t keep = utf8_prefix(str_c(old), ERR_MESSAGE_MAX - len - 3).len;
 	memcpy(err->message + len + 2, old, keep);
 	err->message[len + 2 + keep] = '\0';
+	utf8_make_printable(err->message);
 	return err->code;
 }

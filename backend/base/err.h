@@ -31,7 +31,8 @@ enum err_code {
 #define ERR_MESSAGE_MAX 512
 
 /*
- * What went wrong. `message` is one line for a person: what, where, what to do.
+ * What went wrong. `message` is one line for a person: what, where, what to do. Names and paths may
+ * be quoted as they are: control characters become spaces, bytes that are no UTF-8 '?'.
  * Callers own the struct (usually on the stack) and pass it as the last argument;
  * functions write it only when they fail. Passing NULL discards the message.
  */

@@ -33,21 +33,6 @@ static void write_json(const struct logger *log, const char *time, enum log_leve
 	json_decref(line);
 }
 
-/* One event is one line of valid text, whatever the message quotes. */
-static void make_printable(char *message)
-{
-	struct str text = str_c(message);
-	int32_t cp;
-	for (size_t at = 0; at < text.len;) {
-		size_t n = utf8_decode(text, at, &cp);
-		if (n == 0)
-			message[at] = '?';
-		else if (cp < ' ' || (cp >= 0x7f && cp < 0xa0))
-			memset(message + at, ' ', n);
-		at += n ? n : 1;
-	}
-}
-
 void log_write(const struct logger *log, enum log_level level, const char *component,
 	       const char *fmt, ...)
 {
@@ -58,7 +43,7 @@ void log_write(const struct logger *log, enum log_level level, const char *compo
 	va_start(args, fmt);
 	vsnprintf(message, sizeof(message), fmt, args);
 	va_end(args);
-	make_printable(message);
+	utf8_make_printable(message); /* one event is one line, whatever it quotes */
 	char time[32];
 	clock_format(clock_wall_ms(log->clock), time);
 	if (log->json)

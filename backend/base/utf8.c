@@ -133,6 +133,20 @@ struct str utf8_repair(struct arena *arena, struct str s, size_t *replaced)
 	return (struct str){out, len};
 }
 
+void utf8_make_printable(char *text)
+{
+	struct str rest = str_c(text);
+	int32_t cp;
+	for (size_t at = 0; at < rest.len;) {
+		size_t n = utf8_decode(rest, at, &cp);
+		if (n == 0)
+			text[at] = '?';
+		else if (cp < ' ' || (cp >= 0x7f && cp < 0xa0))
+			memset(text + at, ' ', n);
+		at += n ? n : 1;
+	}
+}
+
 struct str utf8_prefix(struct str s, size_t max)
 {
 	if (s.len <= max)

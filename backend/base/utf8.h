@@ -24,6 +24,12 @@ bool utf8_valid(struct str s);
  */
 struct str utf8_repair(struct arena *arena, struct str s, size_t *replaced);
 
+/*
+ * Makes the NUL-terminated text one line of valid UTF-8 of the same length: control characters
+ * become spaces, invalid bytes '?'.
+ */
+void utf8_make_printable(char *text);
+
 /* Longest prefix of at most `max` bytes that ends at a code point boundary. */
 struct str utf8_prefix(struct str s, size_t max);
 

@@ -91,6 +91,19 @@ static void err_messages_stay_utf8(void **state)
 	}
 }
 
+/* Names and paths may hold anything; terminals and logs get one line of text. */
+static void err_messages_are_one_line(void **state)
+{
+	struct err err;
+	err_set(&err, ERR_FORMAT, "tensor %s: missing", "a\n\x1b[2J\x7f\xc2\x85z \xc3\xa9");
+	assert_string_equal(err.message, "tensor a  [2J   z \xc3\xa9: missing");
+	/* a name cut within a character, and bytes that never were text */
+	err_set(&err, ERR_FORMAT, "%.*s|\xff", 2, "x\xc3\xa9");
+	assert_string_equal(err.message, "x?|?");
+	err_context(&err, "%s", "b\t\xe2\x82");
+	assert_string_equal(err.message, "b ??: x?|?");
+}
+
 /* --- alloc --- */
 
 static void sizes_are_checked(void **state)
@@ -499,6 +512,7 @@ int main(void)
 		cmocka_unit_test(err_set_and_context),
 		cmocka_unit_test(err_messages_are_cut_at_the_limit),
 		cmocka_unit_test(err_messages_stay_utf8),
+		cmocka_unit_test(err_messages_are_one_line),
 		cmocka_unit_test(sizes_are_checked),
 		cmocka_unit_test(alloc_serves_zero_and_keeps_content),
 		cmocka_unit_test(fail_alloc_fails_the_chosen_call),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/utf8.h"
 #include "embed/inproc/safetensors.h"
 #include "support/fail_alloc.h"
 
@@ -235,6 +236,24 @@ static void test_header_damage(void **state)
 	}
 }
 
+/* A name is anything that JSON can write; the message about it stays one line of valid text. */
+static void test_odd_names(void **state)
+{
+	struct fixture *f = *state;
+	char name[141], header[512];
+	for (size_t i = 0; i + 1 < sizeof(name); i += 2)
+		memcpy(name + i, "\xc3\xa9", 2);
+	name[sizeof(name) - 1] = '\0';
+	snprintf(header, sizeof(header),
+		 "{\"ab\\n%s\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", name);
+	write_model(f, header, 4);
+	struct safetensors *st = NULL;
+	struct err err = {0};
+	assert_int_equal(safetensors_open(f->path, alloc_default(), &st, &err), ERR_FORMAT);
+	assert_non_null(strstr(err.message, "tensor ab \xc3\xa9"));
+	assert_true(utf8_valid(str_c(err.message)));
+}
+
 /* Every single changed byte of a sound header must be survived, whatever the verdict. */
 static void test_flipped_bytes(void **state)
 {
@@ -288,6 +307,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unaligned, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_header_damage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_odd_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flipped_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 	};
