@@ -157,6 +157,11 @@ static enum err_code attach(const struct packed_options *o, struct packed *p, st
 	return ERR_OK;
 }
 
+static bool is_hex_digit(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
 /* Why a mapped file is not what we want; NULL when it is. Fills source->sha256. */
 static const char *mismatch(const struct packed_options *o, const struct file_map *map,
 			    struct packed_source *source)
@@ -180,6 +185,10 @@ static const char *mismatch(const struct packed_options *o, const struct file_ma
 	if (map->len - sizeof(is) != is.body_bytes ||
 	    checksum(&is, map->ptr + sizeof(is), map->len - sizeof(is)) != is.checksum)
 		return "damaged";
+	/* It goes on into the index and its messages: not even a right checksum may slip text in. */
+	for (size_t i = 0; i < sizeof(is.source_sha256); i++)
+		if (!is_hex_digit(is.source_sha256[i]))
+			return "damaged";
 	memcpy(source->sha256, is.source_sha256, sizeof(is.source_sha256));
 	source->sha256[sizeof(is.source_sha256)] = '\0';
 	return NULL;
