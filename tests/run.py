@@ -396,10 +396,19 @@ def pytest(log, name, files, env=None, timeout=900):
 # These start docs-bot themselves; the others are clients of one running server.
 CLI_TESTS = ("test_cli.py", "test_bad_input.py", "test_bench.py")
 MAKE_RUN_TESTS = ("test_make_run.py",)
+DISPATCH_TESTS = ("test_dispatch.py",)
 
 
 def cli(log):
     return pytest(log, "cli", [TESTS / "e2e" / f for f in CLI_TESTS])
+
+
+def dispatch(log):
+    """The processor's instructions and the precisions against each other, with a real model too."""
+    result = Result()
+    result.check(BACKGROUND.wait("model"), f"{MODEL} cannot be fetched; see test-logs/model.log")
+    result.add(pytest(log, "dispatch", [TESTS / "e2e" / f for f in DISPATCH_TESTS]))
+    return result
 
 
 def make_run(log):
@@ -456,7 +465,8 @@ def server(log):
     if not BACKGROUND.wait("index"):
         return without_index()
     files = [f for f in sorted((TESTS / "e2e").glob("*.py"))
-             if re.search(r"^test_|_test$", f.stem) and f.name not in CLI_TESTS + MAKE_RUN_TESTS]
+             if re.search(r"^test_|_test$", f.stem)
+             and f.name not in CLI_TESTS + MAKE_RUN_TESTS + DISPATCH_TESTS]
     if not files:
         return Result(failed=1, notes=["there is no server test in tests/e2e"])
     with Server(log) as running:
@@ -564,6 +574,7 @@ STEPS = [
     Step("build-fuzz", build_fuzz),
     Step("fuzz", fuzz_replay, ("build-fuzz",)),
     Step("cli", cli, ("build-release", "build-dev")),
+    Step("dispatch", dispatch, ("build-dev", "background")),
     Step("golden", golden, ("build-dev", "background")),
     Step("tokens", tokens, ("build-dev", "background")),
     Step("index", index_done, ("background",)),
