@@ -166,7 +166,7 @@ static void score(struct head *h, const float *bias, size_t first, size_t rows, 
 {
 	const struct gemm_ops *ops = h->ops;
 	size_t columns = ops->f32_columns;
-	float steps[GEMM_ROWS_MAX];
+	float steps[GEMM_ROWS_MAX] = {0};
 	if (h->narrow) {
 		/* A step for each row: blocks of rows differ from processor to processor. */
 		for (size_t r = 0; r < rows; r++) {
@@ -230,7 +230,7 @@ static void mix(struct head *h, size_t rows, const float *sums, float *factors)
 static void attend(struct head *h, const float *bias, size_t first, size_t rows, float *query,
 		   size_t stride)
 {
-	float sums[GEMM_ROWS_MAX], factors[GEMM_ROWS_MAX];
+	float sums[GEMM_ROWS_MAX] = {0}, factors[GEMM_ROWS_MAX];
 	score(h, bias, first, rows, query, stride, sums);
 	mix(h, rows, sums, factors);
 	for (size_t r = 0; r < rows; r++)

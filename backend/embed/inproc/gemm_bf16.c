@@ -72,7 +72,8 @@ static void tile(size_t rows, bool add, size_t pairs, const uint16_t *h, size_t 
 		CASE(7)
 		CASE(8)
 #undef CASE
-			default : break;
+	default:
+		break;
 	}
 }
 

@@ -49,14 +49,15 @@ static inline float sum_of_sign(const float *level, const unsigned char quad[QUA
  */
 static void give_way(const float *scaled, const unsigned char quad[QUAD], float *level)
 {
-	for (float sign = -1; sign <= 1; sign += 2) {
-		for (float over = sum_of_sign(level, quad, sign) - GEMM_I8_SUM_MAX; over > 0;
-		     over--) {
-			size_t best = QUAD;
-			float most = 0;
+	static const float signs[2] = {-1, 1};
+	for (size_t s = 0; s < 2; s++) {
+		float sign = signs[s];
+		while (sum_of_sign(level, quad, sign) > GEMM_I8_SUM_MAX) {
+			size_t best = 0;
+			float most = -INFINITY;
 			for (size_t i = 0; i < QUAD; i++) {
 				float excess = (level[quad[i]] - scaled[quad[i]]) * sign;
-				if (level[quad[i]] * sign > 0 && (best == QUAD || excess > most)) {
+				if (level[quad[i]] * sign > 0 && excess > most) {
 					best = i;
 					most = excess;
 				}

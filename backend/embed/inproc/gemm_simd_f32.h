@@ -59,10 +59,11 @@ INLINE void f32_tile_of(size_t rows, bool add, bool fetching, size_t k, const fl
 static void f32_tile(size_t rows, size_t k, const float *a, size_t lda, const float *panel,
 		     float *c, size_t ldc)
 {
+	struct fetch none = {NULL, 1, 1};
 	switch (rows) {
 #define CASE(R)                                                                                    \
 	case R:                                                                                    \
-		f32_tile_of(R, false, false, k, a, lda, panel, c, ldc, NULL);                      \
+		f32_tile_of(R, false, false, k, a, lda, panel, c, ldc, &none);                     \
 		break;
 		F32_TILES(CASE)
 #undef CASE

@@ -78,7 +78,7 @@ static void i8_finish(const struct gemm_weights *w, size_t first, size_t m, cons
 static void simd_i8(const struct gemm_weights *w, size_t m, const uint8_t *q,
 		    const struct gemm_row *rows, enum gemm_finish finish, float *y, size_t ldy)
 {
-	_Alignas(GEMM_ALIGN) int32_t sums[I8_ROW_BLOCK * I8_COLUMNS];
+	_Alignas(GEMM_ALIGN) int32_t sums[I8_ROW_BLOCK * I8_COLUMNS] = {0};
 	size_t ldq = gemm_padded(w->k);
 	size_t row_block = m ? even_piece(m, I8_ROW_BLOCK, I8_ROWS) : 1;
 	size_t block = even_piece(ldq, I8_BLOCK, GEMM_K_STEP);
