@@ -299,7 +299,9 @@ static void compare_with_reference(struct fixture *f, const char *prefix)
 	assert_int_equal(safetensors_open(path, alloc_default(), &plain, &err), ERR_OK);
 	r->weights = plain;
 	size_t runs = prefix[0] ? 5 : sizeof(lengths) / sizeof(lengths[0]);
-	for (size_t n = 0; n < runs; n++) {
+	/* Set under valgrind, where every instruction takes fifty. */
+	size_t step = getenv("DOCS_BOT_TEST_SLOW_MACHINE") ? 6 : 1;
+	for (size_t n = 0; n < runs; n += step) {
 		int32_t ids[MAX_T];
 		double want[H];
 		size_t count = (size_t)lengths[n];
