@@ -52,6 +52,11 @@ class NotAvailable(Exception):
     """A program or precision that this machine or this version does not have."""
 
 
+def reason(message):
+    """A message without the program's name and the paths of this machine: it goes into a table."""
+    return re.sub(r"(?:\S*/\S*): ", "", message.removeprefix("docs-bot: "))
+
+
 class Worker:
     """A process that says hello in one line of JSON and then answers line by line."""
 
@@ -76,7 +81,7 @@ class Worker:
         if not line:
             code = self.process.wait()
             last = self.log.read_text(errors="replace").strip().splitlines()[-1:]
-            raise NotAvailable(f"{self.name} ended with {code}: {' '.join(last)}")
+            raise NotAvailable(f"{self.name} ended with {code}: {reason(' '.join(last))}")
         return json.loads(line)
 
     def ask(self, texts, **more):
@@ -168,6 +173,15 @@ def start_bot(workers, model, precision, threads=1):
                                     "--stdin"), check)
 
 
+def auto_precision(model):
+    """What `auto` is on this machine."""
+    if not knows_precision():
+        return "f32"
+    worker = Worker("auto", bot_command(model, "auto", "bench", "encode", "--stdin"))
+    worker.close()
+    return worker.hello["precision"]
+
+
 def start_sentence_transformers(workers, model, threads=1):
     workers.start("sentence-transformers",
                   [python(), PEERS / "sentence_transformers_worker.py", MODELS_DIR / model, threads])
@@ -206,7 +220,7 @@ def logged(name, command, **more):
                           text=True, errors="replace", env=environment(), cwd=ROOT, **more)
     log.write_text(f"$ {' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
     if done.returncode:
-        raise BenchError(f"{name} failed ({done.returncode}); see {log}")
+        raise BenchError(f"{name} failed ({done.returncode}); see {os.path.relpath(log, ROOT)}")
     return done
 
 

@@ -101,7 +101,7 @@ def memory_row(options):
     figures, notes = [], []
     for model in options.models:
         target = 260 if model == "all-mpnet-base-v2" else None
-        folder = rows_index.ensure_index(model, "auto")
+        folder = rows_index.ensure_index(model, lib.auto_precision(model))
         service = Service(model, folder)
         try:
             for _ in range(6):  # so that every worker has answered

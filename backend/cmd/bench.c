@@ -115,8 +115,8 @@ static void print_result(const struct context *ctx, const struct embedder *e,
 			 const struct start *start, const struct bench_encode_result *results,
 			 size_t count)
 {
-	printf("%s, %s, opened in %.0f ms, first text in %.1f ms more\n\n", e->model,
-	       bench_simd(ctx), start->open_ms, start->first_ms);
+	printf("%s, %s, %s, opened in %.0f ms, first text in %.1f ms more\n\n", e->model,
+	       e->precision, bench_simd(ctx), start->open_ms, start->first_ms);
 	printf("%6s %5s %11s %23s %10s %12s\n", "tokens", "runs", "median", "quartiles", "tokens/s",
 	       "all threads");
 	for (size_t i = 0; i < count; i++) {

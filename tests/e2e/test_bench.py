@@ -107,6 +107,12 @@ def test_what_is_not_there_is_kept_with_its_reason():
         assert workers.missing["refused"] == "made up is refused"
 
 
+def test_reasons_hold_no_paths():
+    message = "docs-bot: /home/me/models/m/model.safetensors: this processor has no bf16: choose f32"
+    assert lib.reason(message) == "this processor has no bf16: choose f32"
+    assert lib.reason("no such kernel") == "no such kernel"
+
+
 def test_missing_programs_make_figures_without_a_value():
     figures = []
     times = {"us": [1.0, 2.0], "them": [2.0, 4.0]}

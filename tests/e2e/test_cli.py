@@ -260,7 +260,7 @@ def test_bench_encode_json(bot, tiny_model):
     assert run.code == 0, run.err
     report = run.json
     assert report["model"] == "tiny-bert" and report["dimension"] == 32
-    assert report["threads"] == 2 and report["simd"]
+    assert report["threads"] == 2 and report["simd"] and report["precision"]
     assert {"open_ms", "first_embedding_ms"} == set(report["start"])
     assert [entry["tokens"] for entry in report["encode"]] == [16, 512]
     for entry in report["encode"]:
@@ -278,6 +278,13 @@ def test_bench_encode_prints_a_line_for_each_length(bot):
     assert [line[0] for line in lines if line and line[0].isdigit()] == ["8", "9", "10"]
 
 
+@pytest.mark.parametrize("precision", ["f32", "auto"])
+def test_bench_says_the_precision_that_it_measured(bot, precision):
+    report = bot.run("--json", "--precision", precision, "bench", "encode", "--tokens", "9",
+                     "--runs", "1").json
+    assert report["precision"] == precision or precision == "auto" and report["precision"] != "auto"
+
+
 def bench_stdin(bot, *lines):
     return subprocess.run(bot.command("bench", "encode", "--stdin"), input="".join(lines),
                           capture_output=True, text=True, timeout=60)
@@ -290,6 +297,7 @@ def test_bench_stdin_embeds_what_it_reads(bot):
     assert done.returncode == 0, done.stderr
     hello, first, second, third = map(json.loads, done.stdout.splitlines())
     assert hello["model"] == "tiny-bert" and hello["dimension"] == 32 and "open_ms" in hello
+    assert hello["precision"] in ("f32", "int8", "bf16")
     assert first["texts"] == 2 and first["ms"] >= 0 and first["cpu_ms"] >= 0
     assert [len(vector) for vector in first["vectors"]] == [32, 32]
     for vector in first["vectors"]:
