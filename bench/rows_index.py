@@ -64,8 +64,12 @@ def index(model, precision, data_dir, folders, name):
 
 
 def ensure_index(model, precision):
-    """The whole sample's index, made again only when it must be; its folder."""
+    """The whole sample's index by this very program, kept for the next row; its folder."""
     folder = DATA / f"{model}-{precision}"
+    made_at = folder / "embeddings.sqlite"
+    # Another build may compute other vectors, which the embedding cache cannot know.
+    if made_at.exists() and made_at.stat().st_mtime < lib.BINARY.stat().st_mtime:
+        shutil.rmtree(folder)
     say(f"indexing the sample: {model} {precision}")
     report = index(model, precision, folder, sources(), f"index-{model}-{precision}")
     say(f"{report['total_chunks']} chunks, {report['embedded_chunks']} embedded in "

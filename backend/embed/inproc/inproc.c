@@ -185,6 +185,7 @@ static enum err_code open_encoder(struct inproc *in, const struct embed_inproc_o
 {
 	static const enum gemm_type types[] = {
 		[EMBED_F32] = GEMM_F32, [EMBED_BF16] = GEMM_BF16, [EMBED_INT8] = GEMM_I8};
+	/* Part of the cache key: to be changed when the same weights give other vectors. */
 	static const char *const names[] = {
 		[EMBED_F32] = "f32", [EMBED_BF16] = "bf16", [EMBED_INT8] = "int8"};
 	enum vec_level limit = options->vec_limit >= (int)VEC_AVX512 ? VEC_AVX512
