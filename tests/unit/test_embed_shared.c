@@ -227,7 +227,11 @@ static void test_several_calls_share_the_queue(void **state)
 	for (size_t i = 0; i < 8; i++)
 		join(&askers[i]);
 	assert_int_equal(gate.most_inside, 2);
-	assert_int_equal(gate.call_sizes[2], 3); /* half of six */
+	size_t largest = 0;
+	for (size_t i = 0; i < gate.entered; i++)
+		if (gate.call_sizes[i] > largest)
+			largest = gate.call_sizes[i];
+	assert_int_equal(largest, 3); /* half of six; which of the two enters first is chance */
 	assert_int_equal(stats_of(shared).texts, 8);
 	embed_close(shared);
 }
