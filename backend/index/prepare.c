@@ -97,7 +97,9 @@ static enum err_code parse_and_chunk(const struct index_deps *deps,
 	if (!code && !out->document.title.len)
 		out->document.title = title_from_path(out->path);
 	if (!code)
-		code = url_for_document(options->base_url, out->path, arena, &out->url, err);
+		code = url_for_document(&(struct url_rules){.base_url = options->base_url},
+					&(struct url_page){.path = out->path}, arena, &out->url,
+					err);
 	if (!code)
 		code = chunk_document(&out->document, &options->chunk, deps->embedder, arena,
 				      &out->chunks, err);
