@@ -183,7 +183,8 @@ static enum err_code add_file(struct walk *w, struct str path, const struct stat
 	path = arena_str(w->arena, path);
 	if (!path.ptr)
 		return arena_fail(w->arena, w->err);
-	w->items[w->item_count++] = (struct source_item){path, (size_t)info->st_size};
+	w->items[w->item_count++] =
+		(struct source_item){.path = path, .size = (size_t)info->st_size};
 	return ERR_OK;
 }
 
@@ -520,6 +521,7 @@ enum err_code source_dir_open(const struct source_dir_options *options, const st
 		goto out;
 	}
 	s->base.ops = &dir_ops;
+	s->base.repo = s->base.web_url = "";
 	s->alloc = alloc;
 	arena_init(&s->arena, alloc, 16 << 20);
 	code = copy_options(s, options, real, err);

@@ -280,7 +280,8 @@ static int setup(void **state)
 	struct bench *b = &bench;
 
 	memset(b, 0, sizeof(*b));
-	b->source = (struct bench_source){{.ops = &source_ops, .name = "bench"}, b};
+	b->source = (struct bench_source){
+		{.ops = &source_ops, .name = "bench", .repo = "", .web_url = ""}, b};
 	b->store = (struct bench_store){{&store_ops}, b};
 	fake_embedder_init(&b->embedder.fake);
 	b->embedder.base = b->embedder.fake.embedder;
