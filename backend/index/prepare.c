@@ -6,9 +6,10 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "index/url.h"
+#include "parse/parse.h"
 
 /* Grows whenever parsing or chunking changes what is stored for the same bytes. */
-#define PREPARE_VERSION "5"
+#define PREPARE_VERSION "6"
 
 enum {
 	BINARY_PROBE = 8192,
@@ -56,14 +57,6 @@ static struct str not_text(struct str bytes, struct arena *arena)
 	return STR("");
 }
 
-static enum err_code parse_by_name(struct str path, struct str text, struct arena *arena,
-				   struct document *out, struct err *err)
-{
-	if (path.len > 4 && str_eq_nocase(str_slice(path, path.len - 4, path.len), STR(".txt")))
-		return parse_plain(text, arena, out, err);
-	return parse_markdown(text, arena, out, err);
-}
-
 /* The file name without folder and ending, for pages that do not say their title. */
 static struct str title_from_path(struct str path)
 {
@@ -93,7 +86,8 @@ static enum err_code parse_and_chunk(const struct index_deps *deps,
 		return arena_fail(arena, err);
 	if (str_starts(text, STR("\xef\xbb\xbf")))
 		text = str_slice(text, 3, text.len);
-	enum err_code code = parse_by_name(out->path, text, arena, &out->document, err);
+	enum err_code code =
+		parse_document(parse_format_of(out->path), text, arena, &out->document, err);
 	if (!code && !out->document.title.len)
 		out->document.title = title_from_path(out->path);
 	if (!code)

@@ -208,6 +208,21 @@ void builder_section(struct builder *b, int level, struct str anchor)
 	b->sections[b->section_count++] = section;
 }
 
+void builder_lines(struct builder *b, size_t first, size_t last)
+{
+	struct section *section;
+
+	if (builder_failed(b) || first == 0 || last > UINT32_MAX)
+		return;
+	section = &b->sections[b->section_count - 1];
+	if (section->first_line == 0 || first < section->first_line)
+		section->first_line = (uint32_t)first;
+	if (last > section->last_line)
+		section->last_line = (uint32_t)last;
+	if (first > section->last_line)
+		section->last_line = (uint32_t)first;
+}
+
 static void store_cell(struct builder *b, struct str *cell, struct str text)
 {
 	*cell = arena_str(b->arena, text);

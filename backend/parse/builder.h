@@ -42,7 +42,7 @@ struct builder {
 	size_t section_count, section_capacity;
 };
 
-/* `out` has title and description set; `text_max` bounds one block. Release in every case. */
+/* `out` is what document_init() made, and perhaps has a title and the like; `text_max` bounds one block. Release in every case. */
 void builder_init(struct builder *b, struct arena *arena, struct document *out, size_t text_max,
 		  struct err *err);
 void builder_release(struct builder *b);
@@ -64,6 +64,12 @@ void builder_code(struct builder *b, struct str code, struct str language);
 
 /* Starts a section; the heading is the gathered text. `anchor` and the path live in the arena. */
 void builder_section(struct builder *b, int level, struct str anchor);
+
+/*
+ * Says that what the current section has was read from these lines (from 1; 0 says nothing): it
+ * grows to hold them. For a heading's own line, call it after builder_section().
+ */
+void builder_lines(struct builder *b, size_t first, size_t last);
 
 /* The gathered text is a table cell; a row is complete; the table is. */
 void builder_cell(struct builder *b);

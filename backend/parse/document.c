@@ -2,6 +2,12 @@
 
 #include <string.h>
 
+void document_init(struct document *document)
+{
+	*document = (struct document){
+		.title = STR(""), .description = STR(""), .url = STR(""), .slug = STR("")};
+}
+
 /* Copies at *at when there is a place to copy to, and counts in any case. */
 static void put(char *out, size_t *at, struct str text)
 {

@@ -2,7 +2,9 @@
 #ifndef DOCS_BOT_PARSE_DOCUMENT_H
 #define DOCS_BOT_PARSE_DOCUMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -30,14 +32,25 @@ struct section {
 	struct str path;    /* "Outer heading > Inner heading", without the page title */
 	struct block *blocks;
 	size_t block_count;
+	/* Lines of the source file, from 1, from the heading to the last text; 0: not known. */
+	uint32_t first_line, last_line;
 };
 
 struct document {
 	struct str title;       /* from front matter, else the first level-1 heading, else empty */
 	struct str description; /* from front matter, may be empty */
+	/*
+	 * Where the page itself says it is: `url:` of Hugo's front matter, or an HTML page's canonical
+	 * link; `slug:` is the last part alone. Both may be empty.
+	 */
+	struct str url, slug;
+	bool draft; /* `draft: true` of front matter */
 	struct section *sections;
 	size_t section_count;
 };
+
+/* A document with nothing in it. */
+void document_init(struct document *document);
 
 /*
  * Parses Markdown as Hugo sites have it. `text` is valid UTF-8. Everything in *out lives in the

@@ -10,7 +10,8 @@
 
 struct fields {
 	struct arena *arena;
-	struct str title, link_title, description;
+	struct str title, link_title, description, url, slug;
+	bool draft;
 	bool failed; /* the arena ran out */
 };
 
@@ -27,6 +28,12 @@ static void set_field(struct fields *fields, struct str key, struct str value)
 		field = &fields->link_title;
 	else if (str_eq(key, STR("description")))
 		field = &fields->description;
+	else if (str_eq(key, STR("url")))
+		field = &fields->url;
+	else if (str_eq(key, STR("slug")))
+		field = &fields->slug;
+	else if (str_eq(key, STR("draft")))
+		fields->draft = str_eq_nocase(str_trim(value), STR("true"));
 	value = str_trim(value);
 	if (!field || field->len || value.len == 0 || !utf8_valid(value))
 		return;
@@ -194,6 +201,8 @@ static void read_toml(struct str block, struct fields *fields)
 		buf_clear(&value);
 		if (toml_string(str_trim(str_slice(line, equals + 1, line.len)), &value))
 			set_field(fields, key, buf_str(&value));
+		else if (str_eq(key, STR("draft")))
+			set_field(fields, key, str_trim(str_slice(line, equals + 1, line.len)));
 		fields->failed = fields->failed || value.failed;
 	}
 	buf_release(&value);
@@ -223,7 +232,11 @@ enum err_code frontmatter_read(struct str text, struct arena *arena, struct fron
 
 	if (str_starts(text, STR("\xEF\xBB\xBF")))
 		text = str_slice(text, 3, text.len);
-	*out = (struct frontmatter){.title = STR(""), .description = STR(""), .body = text};
+	*out = (struct frontmatter){.title = STR(""),
+				    .description = STR(""),
+				    .url = STR(""),
+				    .slug = STR(""),
+				    .body = text};
 	fence = next_line(text, &at);
 	if (!str_eq(fence, STR("---")) && !str_eq(fence, STR("+++")))
 		return ERR_OK;
@@ -245,6 +258,11 @@ enum err_code frontmatter_read(struct str text, struct arena *arena, struct fron
 		return arena_fail(arena, err);
 	out->title = fields.title.len ? fields.title : fields.link_title;
 	out->description = fields.description;
+	out->draft = fields.draft;
+	if (fields.url.ptr)
+		out->url = fields.url;
+	if (fields.slug.ptr)
+		out->slug = fields.slug;
 	if (!out->title.ptr)
 		out->title = STR("");
 	if (!out->description.ptr)

@@ -27,6 +27,8 @@ struct walk {
 	struct str source; /* what cmark was given */
 	size_t *lines;     /* where each of its lines begins */
 	size_t line_count;
+	struct line_map tab_lines, code_lines; /* of tabs_fence() and shortcode_replace() */
+	size_t front_lines;                    /* of the page, in front of its body */
 	struct buf scratch;
 	int items;       /* open list items */
 	bool in_heading; /* Markdown's own */
@@ -158,6 +160,27 @@ static struct str source_line(const struct walk *w, size_t number)
 	return str_slice(w->source, w->lines[number], end);
 }
 
+/* Line of the page, from 1, that cmark's line (from 1) comes from; 0 for none. */
+static size_t page_line(const struct walk *w, int line)
+{
+	size_t number;
+
+	if (line <= 0)
+		return 0;
+	number = line_map_get(&w->code_lines, (size_t)line - 1);
+	return w->front_lines + line_map_get(&w->tab_lines, number) + 1;
+}
+
+static void note_lines(struct walk *w, cmark_node *node)
+{
+	int end = cmark_node_get_end_line(node);
+	size_t last = page_line(w, end), next = page_line(w, end > 0 ? end + 1 : 0);
+
+	/* a shortcode may have made several lines one */
+	builder_lines(&w->b, page_line(w, cmark_node_get_start_line(node)),
+		      next > last + 1 ? next - 1 : last);
+}
+
 static bool is_underline(struct str line)
 {
 	struct str text = str_trim(line);
@@ -247,6 +270,7 @@ static void end_heading(struct walk *w, cmark_node *node)
 	}
 	if (!builder_failed(b))
 		builder_section(b, cmark_node_get_heading_level(node), anchor);
+	note_lines(w, node);
 }
 
 static void end_paragraph(struct walk *w)
@@ -329,13 +353,27 @@ static bool leaf_node(struct walk *w, cmark_node *node, cmark_node_type type)
 	return true;
 }
 
+/* Blocks whose text goes to the section that is open when they are met. */
+static bool has_lines(cmark_node_type type)
+{
+	return ((unsigned)type & CMARK_NODE_TYPE_MASK) == CMARK_NODE_TYPE_BLOCK &&
+	       type != CMARK_NODE_DOCUMENT && type != CMARK_NODE_BLOCK_QUOTE &&
+	       type != CMARK_NODE_LIST && type != CMARK_NODE_ITEM && type != CMARK_NODE_HEADING &&
+	       type != CMARK_NODE_THEMATIC_BREAK;
+}
+
 static void visit(struct walk *w, cmark_node *node, bool enter)
 {
 	cmark_node_type type = cmark_node_get_type(node);
 
 	if (type == CMARK_NODE_HTML_BLOCK && w->b.kind == BLOCK_LIST_ITEM)
 		start_block(w);
+	if (enter && has_lines(type))
+		note_lines(w, node);
 	if (leaf_node(w, node, type)) {
+		/* headings in it have started sections */
+		if (type == CMARK_NODE_HTML_BLOCK)
+			note_lines(w, node);
 		if (type == CMARK_NODE_HTML_BLOCK && !w->html.in_cell &&
 		    w->b.kind != BLOCK_LIST_ITEM)
 			builder_flush(&w->b);
@@ -423,7 +461,7 @@ enum err_code parse_markdown(struct str text, struct arena *arena, struct docume
 	cmark_node *root = NULL;
 	enum err_code code;
 
-	*out = (struct document){.title = STR(""), .description = STR("")};
+	document_init(out);
 	if (text.len > TEXT_MAX)
 		return err_set(err, ERR_LIMIT,
 			       "page of %zu bytes is too large, at most %u are read", text.len,
@@ -433,14 +471,23 @@ enum err_code parse_markdown(struct str text, struct arena *arena, struct docume
 		return code;
 	out->title = front.title;
 	out->description = front.description;
-	if (front.body.len && !(front.body = tabs_fence(front.body, arena)).ptr)
+	out->url = front.url;
+	out->slug = front.slug;
+	out->draft = front.draft;
+	line_map_init(&w.tab_lines, arena->alloc);
+	line_map_init(&w.code_lines, arena->alloc);
+	for (const char *c = text.ptr; c < front.body.ptr; c++)
+		w.front_lines += *c == '\n';
+	if (front.body.len && !(front.body = tabs_fence(front.body, arena, &w.tab_lines)).ptr) {
+		line_map_release(&w.tab_lines);
 		return arena_fail(arena, err);
+	}
 	/* placeholders and guards lengthen the text, each at most as often as it has bytes */
 	buf_init(&source, arena->alloc, front.body.len * 4 + 64);
 	buf_init(&w.scratch, arena->alloc, front.body.len * 4 + 4096);
 	shortcode_list_init(&w.shortcodes, arena->alloc);
 	builder_init(&w.b, arena, out, front.body.len * 4 + 4096, err);
-	code = shortcode_replace(front.body, &w.shortcodes, &source, err);
+	code = shortcode_replace(front.body, &w.shortcodes, &source, &w.code_lines, err);
 	if (code != ERR_OK)
 		goto out;
 	w.source = buf_str(&source);
@@ -453,6 +500,8 @@ out:
 	if (root)
 		cmark_node_free(root);
 	alloc_free(arena->alloc, w.lines);
+	line_map_release(&w.tab_lines);
+	line_map_release(&w.code_lines);
 	builder_release(&w.b);
 	shortcode_list_release(&w.shortcodes);
 	buf_release(&w.scratch);

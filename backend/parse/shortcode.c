@@ -269,24 +269,33 @@ static void mark_isolated(struct shortcode_list *list, struct str line, size_t i
 	list->items[item - 1].blank_after = true;
 }
 
-/* Writes one line with its placeholders; returns the index of the next line's first item. */
-static size_t write_line(struct shortcode_list *list, struct str line, size_t item, struct buf *out)
+/*
+ * Writes the line that is line `number` of the page, with its placeholders; returns the index of the
+ * next line's first item.
+ */
+static size_t write_line(struct shortcode_list *list, struct str line, size_t item, size_t number,
+			 struct line_map *lines, struct buf *out)
 {
 	size_t at = 0;
 	bool start = true;
 
 	mark_isolated(list, line, item);
+	line_map_add(lines, number);
 	if (item < list->count && list->items[item].blank_before &&
-	    list->items[item].raw.ptr < line.ptr + line.len)
+	    list->items[item].raw.ptr < line.ptr + line.len) {
 		buf_append_byte(out, '\n');
+		line_map_add(lines, number);
+	}
 	while (item < list->count && list->items[item].raw.ptr < line.ptr + line.len) {
 		const struct shortcode *shortcode = &list->items[item];
 		size_t offset = (size_t)(shortcode->raw.ptr - line.ptr);
 
 		copy_text(str_slice(line, at, offset), start, out);
 		buf_printf(out, SHORTCODE_OPEN "%zu" SHORTCODE_CLOSE, item);
-		if (shortcode->blank_after)
+		if (shortcode->blank_after) {
 			buf_append_byte(out, '\n');
+			line_map_add(lines, number);
+		}
 		at = offset + shortcode->raw.len;
 		start = false;
 		item++;
@@ -296,10 +305,10 @@ static size_t write_line(struct shortcode_list *list, struct str line, size_t it
 }
 
 enum err_code shortcode_replace(struct str text, struct shortcode_list *list, struct buf *out,
-				struct err *err)
+				struct line_map *lines, struct err *err)
 {
 	enum err_code code = find_all(text, list, err);
-	size_t at = 0, item = 0;
+	size_t at = 0, item = 0, number = 0;
 
 	if (code != ERR_OK)
 		return code;
@@ -307,13 +316,18 @@ enum err_code shortcode_replace(struct str text, struct shortcode_list *list, st
 	while (at < text.len && !out->failed) {
 		size_t end = line_end(text, at, list, item);
 
-		item = write_line(list, str_slice(text, at, end), item, out);
+		item = write_line(list, str_slice(text, at, end), item, number, lines, out);
 		if (end < text.len)
 			buf_append_byte(out, '\n');
 		if (end + 1 < text.len && text.ptr[end] == '\r' && text.ptr[end + 1] == '\n')
 			end++;
+		/* shortcodes within may span lines */
+		for (; at <= end && at < text.len; at++)
+			number += text.ptr[at] == '\n';
 		at = end + 1;
 	}
+	if (lines->failed)
+		return err_set(err, ERR_NOMEM, "out of memory");
 	return buf_ok(out, "page", err);
 }
 

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "parse/lines.h"
 
 #define SHORTCODE_OPEN  "\xEF\xB7\x90" /* U+FDD0, followed by the number in decimal */
 #define SHORTCODE_CLOSE "\xEF\xB7\x91" /* U+FDD1 */
@@ -47,10 +48,11 @@ void shortcode_list_release(struct shortcode_list *list);
 /*
  * Appends `text` to `out` with every shortcode replaced by a placeholder, line ends as '\n', and
  * guards in lines that would cost the Markdown parser more than linear time (hundreds of nested
- * containers or table columns). The list holds views into `text`, which must outlive it.
+ * containers or table columns). The list holds views into `text`, which must outlive it. `lines`
+ * gets the line of `text` that each line of `out` comes from.
  */
 enum err_code shortcode_replace(struct str text, struct shortcode_list *list, struct buf *out,
-				struct err *err) WARN_UNUSED;
+				struct line_map *lines, struct err *err) WARN_UNUSED;
 
 /*
  * The placeholder or guard at s[at]: its length in bytes, 0 when there is none. *item is the

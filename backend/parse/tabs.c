@@ -92,18 +92,20 @@ static bool take_body(struct str *rest, const struct tab *tab, struct str *body,
 	return false;
 }
 
-struct str tabs_fence(struct str text, struct arena *arena)
+struct str tabs_fence(struct str text, struct arena *arena, struct line_map *lines)
 {
 	struct str rest = text, line, body;
 	struct tab tab;
 	struct buf out;
 	bool in_fence = false, closed = true, changed = false;
+	size_t number = 0;
 	if (str_find(text, STR("lang="), 0) == STR_NPOS)
 		return text;
 	/* A tab takes at least 20 bytes and gets at most 10 and its language more. */
 	buf_init(&out, arena->alloc, text.len * 3 + 64);
 	while (str_cut(&rest, '\n', &line)) {
 		buf_append(&out, line);
+		line_map_add(lines, number++);
 		if (rest.ptr)
 			buf_append_byte(&out, '\n');
 		if (starts_fence(line))
@@ -113,6 +115,14 @@ struct str tabs_fence(struct str text, struct arena *arena)
 		    !take_body(&rest, &tab, &body, &closed))
 			continue;
 		changed = true;
+		/* an empty line and the fence in front, the body, the fence and an empty line */
+		line_map_add(lines, number);
+		line_map_add(lines, number);
+		for (size_t i = 0; i < body.len; i++)
+			if (body.ptr[i] == '\n')
+				line_map_add(lines, number++);
+		line_map_add(lines, number);
+		line_map_add(lines, number);
 		buf_printf(&out, "\n```%.*s\n", STR_ARG(tab.language));
 		buf_append(&out, body);
 		buf_append(&out, STR("```\n\n"));
@@ -121,5 +131,7 @@ struct str tabs_fence(struct str text, struct arena *arena)
 	if (changed)
 		result = out.failed ? (struct str){NULL, 0} : arena_str(arena, buf_str(&out));
 	buf_release(&out);
+	if (!changed)
+		line_map_clear(lines);
 	return result;
 }

@@ -92,6 +92,23 @@ static void test_hostile(void **state)
 	free(text);
 }
 
+/* Where the page says it is, and that it is not to be published yet. */
+static void test_address(void **state)
+{
+	struct frontmatter front = read_front("---\nurl: /a/b/\nslug: c\ndraft: true\n---\nbody");
+
+	assert_true(str_eq(front.url, STR("/a/b/")));
+	assert_true(str_eq(front.slug, STR("c")));
+	assert_true(front.draft);
+	front = read_front("+++\nurl = \"/x\"\ndraft = true # soon\n+++\n");
+	assert_true(str_eq(front.url, STR("/x")));
+	assert_true(front.slug.len == 0 && front.slug.ptr);
+	front = read_front("+++\ndraft = true\n+++\n");
+	assert_true(front.draft);
+	assert_false(read_front("---\ndraft: false\n---\n").draft);
+	assert_false(read_front("---\nx:\n  draft: true\n---\n").draft);
+}
+
 static int setup(void **state)
 {
 	arena_init(&arena, alloc_default(), 64 << 20);
@@ -109,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_yaml, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_toml, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 	};

@@ -176,7 +176,8 @@ static void section_text_round_trips(void **state)
 		/* the info string of a ~~~ fence may hold backticks */
 		{BLOCK_CODE, STR("b: 2"), STR("`odd"), 0},
 	};
-	struct section section = {2, STR("Heading"), STR("heading"), STR("Heading"), blocks, 6};
+	struct section section = {2, STR("Heading"), STR("heading"), STR("Heading"), blocks, 6, 0,
+				  0};
 	struct str text = section_text(&section, &arena);
 	assert_non_null(text.ptr);
 	struct unit_list list = split(text, section.heading);

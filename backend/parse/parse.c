@@ -1,0 +1,40 @@
+#include "parse/parse.h"
+
+struct ending {
+	const char *text;
+	enum parse_format format;
+};
+
+static const struct ending endings[] = {
+	{".md", PARSE_MARKDOWN},    {".markdown", PARSE_MARKDOWN},
+	{".mdx", PARSE_MARKDOWN},   {".html", PARSE_HTML},
+	{".htm", PARSE_HTML},       {".rst", PARSE_RST},
+	{".ipynb", PARSE_NOTEBOOK}, {".yaml", PARSE_YAML},
+	{".yml", PARSE_YAML},       {".py", PARSE_PYTHON},
+	{".go", PARSE_GO},          {".txt", PARSE_PLAIN},
+};
+
+enum parse_format parse_format_of(struct str path)
+{
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		struct str ending = str_c(endings[i].text);
+
+		if (path.len >= ending.len &&
+		    str_eq_nocase(str_slice(path, path.len - ending.len, path.len), ending))
+			return endings[i].format;
+	}
+	return PARSE_UNKNOWN;
+}
+
+bool parse_format_is_code(enum parse_format format)
+{
+	return format == PARSE_YAML || format == PARSE_PYTHON || format == PARSE_GO;
+}
+
+enum err_code parse_document(enum parse_format format, struct str text, struct arena *arena,
+			     struct document *out, struct err *err)
+{
+	if (format == PARSE_PLAIN)
+		return parse_plain(text, arena, out, err);
+	return parse_markdown(text, arena, out, err);
+}
