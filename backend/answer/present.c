@@ -33,8 +33,8 @@ json_t *present_results(struct str query, const struct retrieve_results *results
 					json_from_str(p->type), "title", json_from_str(p->title),
 					"section", json_from_str(p->section_path), "url",
 					json_from_str(r->url), "path", json_from_str(p->path),
-					"repo", json_from_str(p->source), "text",
-					json_from_str(p->text)));
+					"repo", json_from_str(p->repo.len ? p->repo : p->source),
+					"text", json_from_str(p->text)));
 	}
 	return json_pack("{s:o, s:f, s:o}", "query", json_from_str(query), "took_ms",
 			 milliseconds(results->took_us), "results", list);

@@ -352,7 +352,9 @@ static enum err_code put_document(struct batch *batch, const struct prepared *do
 						     .anchor = from->anchor,
 						     .path = from->path,
 						     .text = section_text(from, arena),
-						     .level = from->level};
+						     .level = from->level,
+						     .first_line = from->first_line,
+						     .last_line = from->last_line};
 		if (!sections[i].text.ptr)
 			return arena_fail(arena, err);
 	}

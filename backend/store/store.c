@@ -67,6 +67,12 @@ static enum err_code check_document(const struct store_document *document, struc
 		code = check_text(document->url, "URL", path, err);
 	if (!code)
 		code = check_text(document->type, "type", path, err);
+	if (!code)
+		code = check_text(document->repo, "repository", path, err);
+	if (!code)
+		code = check_text(document->version, "version", path, err);
+	if (!code)
+		code = check_text(document->content_id, "content id", path, err);
 	for (size_t i = 0; !code && i < document->section_count; i++)
 		code = check_section(&document->sections[i], path, err);
 	for (size_t i = 0; !code && i < document->chunk_count; i++)
@@ -155,6 +161,16 @@ enum err_code store_unchanged(struct store *s, struct str source, struct str pat
 	*chunks = 0;
 	*same = false;
 	return s->ops->unchanged(s, source, path, content_hash, chunks, same, err);
+}
+
+enum err_code store_unchanged_id(struct store *s, struct str source, struct str path,
+				 struct str content_id, uint64_t *chunks, bool *same,
+				 struct err *err)
+{
+	*chunks = 0;
+	*same = false;
+	return content_id.len ? s->ops->unchanged_id(s, source, path, content_id, chunks, same, err)
+			      : ERR_OK;
 }
 
 enum err_code store_put(struct store *s, const struct store_document *document, struct err *err)

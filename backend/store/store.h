@@ -26,6 +26,7 @@ enum store_unit { STORE_WINDOW, STORE_SECTION, STORE_PARAGRAPH, STORE_UNIT_COUNT
 struct store_section {
 	struct str heading, anchor, path, text; /* text: section_text(), whole and unsplit */
 	int level;
+	uint32_t first_line, last_line; /* of the source file, from 1; 0: unknown */
 };
 
 struct store_chunk {
@@ -37,9 +38,17 @@ struct store_chunk {
 };
 
 struct store_document {
-	struct str source, path, title, description, url, type; /* type: "doc" */
+	struct str source, path, title, description, url, type; /* type: "doc" or "code" */
+	struct str repo;    /* "kubeflow/website"; may be empty */
+	struct str version; /* "1.9", from the page or its path; may be empty */
+	bool archived;      /* the page belongs to an old version or is kept for the record */
 	struct str
 		content_hash; /* hex SHA-256 of bytes and of all settings that shape its chunks */
+	/*
+	 * What tells without the bytes that they are the same, settings included, such as a git
+	 * blob's id; empty: unknown. See store_unchanged_id().
+	 */
+	struct str content_id;
 	const struct store_section *sections;
 	size_t section_count;
 	const struct store_chunk *chunks;
@@ -82,6 +91,9 @@ struct store_passage {
 	int level;
 	struct str source, path, type, title, url; /* url of the page, without anchor */
 	struct str heading, anchor, section_path, text;
+	struct str repo, version; /* as in struct store_document */
+	bool archived;
+	uint32_t first_line, last_line; /* as in struct store_section */
 };
 
 struct store;
@@ -95,6 +107,9 @@ struct store_ops {
 	enum err_code (*unchanged)(struct store *s, struct str source, struct str path,
 				   struct str content_hash, uint64_t *chunks, bool *same,
 				   struct err *err);
+	enum err_code (*unchanged_id)(struct store *s, struct str source, struct str path,
+				      struct str content_id, uint64_t *chunks, bool *same,
+				      struct err *err);
 	enum err_code (*put)(struct store *s, const struct store_document *document,
 			     struct err *err);
 	enum err_code (*sweep)(struct store *s, struct str source, uint64_t *documents,
@@ -186,6 +201,14 @@ enum err_code store_begin(struct store *s, const struct store_identity *identity
 enum err_code store_unchanged(struct store *s, struct str source, struct str path,
 			      struct str content_hash, uint64_t *chunks, bool *same,
 			      struct err *err) WARN_UNUSED;
+
+/*
+ * The same, asked by store_document.content_id before the bytes are read; never *same for an empty
+ * one.
+ */
+enum err_code store_unchanged_id(struct store *s, struct str source, struct str path,
+				 struct str content_id, uint64_t *chunks, bool *same,
+				 struct err *err) WARN_UNUSED;
 
 /* Inserts or replaces, and marks as seen. */
 enum err_code store_put(struct store *s, const struct store_document *document,

@@ -248,6 +248,61 @@ static void test_unchanged_documents_stay(void **state)
 	assert_int_equal(count_text(f, f->store, STORE_TEXT_PAGES, "gamma"), 1);
 }
 
+/* What is known of a document before it is read, and what search may filter on. */
+static void test_labels_of_documents(void **state)
+{
+	static const char *const headings[] = {"Overview"}, *const texts[] = {"alpha"};
+	struct fixture *f = *state;
+	struct fixture_document d;
+	struct store_hits hits;
+	struct store_passage passage;
+	uint64_t chunks;
+	bool same;
+
+	begin(f);
+	put_text(f, "plain.md", "h1", "beta");
+	fixture_document(&d, "site", "a.md", "h1", headings, texts, 1, 1);
+	d.document.repo = STR("kubeflow/website");
+	d.document.version = STR("1.9");
+	d.document.archived = true;
+	d.document.content_id = STR("git:0123");
+	d.sections[0].first_line = 12;
+	d.sections[0].last_line = 40;
+	assert_ok(f, store_put(f->store, &d.document, &f->err));
+	publish(f);
+
+	assert_ok(f, store_search_text(f->store, STORE_TEXT_SECTIONS, STR("alpha"), 5, &f->arena,
+				       &hits, &f->err));
+	assert_int_equal(hits.count, 1);
+	assert_ok(f, store_passage(f->store, hits.items[0].document_id, 0, &f->arena, &passage,
+				   &f->err));
+	assert_true(str_eq(passage.repo, STR("kubeflow/website")));
+	assert_true(str_eq(passage.version, STR("1.9")));
+	assert_true(passage.archived);
+	assert_int_equal(passage.first_line, 12);
+	assert_int_equal(passage.last_line, 40);
+	assert_ok(f, store_search_text(f->store, STORE_TEXT_SECTIONS, STR("beta"), 5, &f->arena,
+				       &hits, &f->err));
+	assert_ok(f, store_passage(f->store, hits.items[0].document_id, 0, &f->arena, &passage,
+				   &f->err));
+	assert_int_equal(passage.repo.len + passage.version.len + passage.first_line, 0);
+	assert_false(passage.archived);
+
+	begin(f);
+	assert_ok(f, store_unchanged_id(f->store, STR("site"), STR("a.md"), STR("git:0123"),
+					&chunks, &same, &f->err));
+	assert_true(same);
+	assert_int_equal(chunks, 2);
+	assert_ok(f, store_unchanged_id(f->store, STR("site"), STR("a.md"), STR("git:4567"),
+					&chunks, &same, &f->err));
+	assert_false(same);
+	/* Nothing is known of a document without one. */
+	assert_ok(f, store_unchanged_id(f->store, STR("site"), STR("plain.md"), STR(""), &chunks,
+					&same, &f->err));
+	assert_false(same);
+	assert_int_equal(chunks, 0);
+}
+
 static void test_replaced_document_vanishes(void **state)
 {
 	static const char *const two[] = {"first uniqueone", "second uniquetwo"};
@@ -842,6 +897,7 @@ int main(void)
 		CONTRACT(test_fresh_store_is_empty),
 		CONTRACT(test_published_document_is_found),
 		CONTRACT(test_unchanged_documents_stay),
+		CONTRACT(test_labels_of_documents),
 		CONTRACT(test_replaced_document_vanishes),
 		CONTRACT(test_sweep_removes_what_is_gone),
 		CONTRACT(test_another_model_is_refused),

@@ -55,9 +55,10 @@ static void results_have_the_fixed_keys(void **state)
 			     .section_path = STR("A > B"),
 			     .path = STR("docs/a.md"),
 			     .source = STR("website"),
+			     .repo = STR("kubeflow/website"),
 			     .text = STR("Text\n\"quoted\"")},
 		 .url = STR("https://e.org/#b")},
-		{.rank = 2},
+		{.rank = 2, .passage = {.source = STR("folder")}},
 	};
 	struct retrieve_results results = {items, 2, 12500};
 	json_t *value = present_results(STR("why?"), &results, STR(""));
@@ -75,9 +76,10 @@ static void results_have_the_fixed_keys(void **state)
 	assert_member(first, "section", "A > B");
 	assert_member(first, "url", "https://e.org/#b");
 	assert_member(first, "path", "docs/a.md");
-	assert_member(first, "repo", "website");
+	assert_member(first, "repo", "kubeflow/website");
 	assert_member(first, "text", "Text\n\"quoted\"");
 	assert_member(json_array_get(list, 1), "title", "");
+	assert_member(json_array_get(list, 1), "repo", "folder"); /* without one: the source */
 	json_decref(value);
 	struct retrieve_results none = {NULL, 0, 0};
 	value = present_results(STR(""), &none, STR(""));

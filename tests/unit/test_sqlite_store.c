@@ -287,6 +287,40 @@ static void test_unusable_folder(void **state)
 	assert_int_equal(chmod(*state, 0700), 0);
 }
 
+/* The index that an older docs-bot left: a reader asks for a run, and a run keeps what is in it. */
+static void test_oldest_index_is_migrated(void **state)
+{
+	struct store_schema oldest = store_index_schema;
+	struct store_db db = {0};
+	struct err err;
+	struct store *s;
+	struct arena arena;
+	struct store_passage passage;
+	char path[512];
+
+	fixture_path(path, *state, STORE_INDEX_FILE);
+	db.path = path;
+	db.advice = "";
+	oldest.step_count = 1;
+	assert_int_equal(sqlite3_open(path, &db.handle), SQLITE_OK);
+	assert_int_equal(store_schema_check(&db, &oldest, true, &err), ERR_OK);
+	assert_int_equal(sqlite3_close(db.handle), SQLITE_OK);
+	(void)ask(*state, STORE_INDEX_FILE,
+		  "UPDATE meta SET value = 1 WHERE key = 'generation';"
+		  "INSERT INTO documents VALUES(7, 's', 'p.md', 'T', '', 'u', 'doc', 'h', 1);"
+		  "INSERT INTO sections VALUES(1, 7, 0, 1, '', 'T', '', '', 'words', '');");
+	assert_int_equal(open_store(*state, false, NULL, &s, &err), ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.message, "docs-bot index"));
+	assert_int_equal(open_store(*state, true, NULL, &s, &err), ERR_OK);
+	arena_init(&arena, alloc_default(), 1 << 20);
+	assert_int_equal(store_passage(s, 7, 0, &arena, &passage, &err), ERR_OK);
+	assert_true(str_eq(passage.text, STR("words")));
+	assert_true(str_eq(passage.url, STR("u")));
+	assert_int_equal(passage.repo.len + passage.version.len + passage.first_line, 0);
+	arena_release(&arena);
+	store_close(s);
+}
+
 static void test_migration(void **state)
 {
 	static const char *const steps[] = {"CREATE TABLE t(x); INSERT INTO t VALUES(1);",
@@ -802,6 +836,7 @@ int main(void)
 		TEST(test_reader_needs_an_index),
 		TEST(test_removed_index_is_noticed),
 		TEST(test_unusable_folder),
+		TEST(test_oldest_index_is_migrated),
 		TEST(test_migration),
 		TEST(test_deletion_leaves_no_postings),
 		TEST(test_full_disk),

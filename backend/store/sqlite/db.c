@@ -31,13 +31,18 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 	[INDEX_FIND_DOCUMENT] = "SELECT id, content_hash = ?3, (SELECT count(*) FROM chunks"
 				" WHERE document_id = documents.id)"
 				" FROM documents WHERE source = ?1 AND path = ?2",
+	[INDEX_FIND_DOCUMENT_ID] = "SELECT id, content_id = ?3, (SELECT count(*) FROM chunks"
+				   " WHERE document_id = documents.id)"
+				   " FROM documents WHERE source = ?1 AND path = ?2",
 	[INDEX_MARK_SEEN] = "UPDATE documents SET seen_run = ?2 WHERE id = ?1",
 	[INDEX_DELETE_DOCUMENT] = "DELETE FROM documents WHERE source = ?1 AND path = ?2",
 	[INDEX_PUT_DOCUMENT] = "INSERT INTO documents(source, path, title, description, url, type,"
-			       " content_hash, seen_run) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+			       " content_hash, seen_run, repo, version, archived, content_id)"
+			       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	[INDEX_PUT_SECTION] =
 		"INSERT INTO sections(document_id, ordinal, level, anchor, title, path, heading,"
-		" text, identifiers) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+		" text, identifiers, first_line, last_line)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 	[INDEX_PUT_PAGE] = "INSERT INTO pages_fts(rowid, title, words, body, identifiers)"
 			   " VALUES(?1, ?2, ?3, ?4, ?5)",
 	[INDEX_PUT_CHUNK] = "INSERT INTO chunks(document_id, unit, ordinal, first_section,"
@@ -62,7 +67,8 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 			       " ORDER BY m.score, m.id",
 	[INDEX_PASSAGE] =
 		"SELECT s.level, d.source, d.path, d.type, d.title, d.url, s.heading, s.anchor,"
-		" s.path, s.text FROM sections AS s JOIN documents AS d ON d.id = s.document_id"
+		" s.path, s.text, d.repo, d.version, d.archived, s.first_line, s.last_line"
+		" FROM sections AS s JOIN documents AS d ON d.id = s.document_id"
 		" WHERE s.document_id = ?1 AND s.ordinal = ?2",
 	[INDEX_CHUNK_TEXT] = "SELECT text FROM chunks"
 			     " WHERE document_id = ?1 AND unit = ?2 AND ordinal = ?3",

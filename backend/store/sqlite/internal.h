@@ -23,6 +23,7 @@ enum store_index_stmt {
 	INDEX_HAS_DOCUMENT,
 	INDEX_CLEAR,
 	INDEX_FIND_DOCUMENT,
+	INDEX_FIND_DOCUMENT_ID,
 	INDEX_MARK_SEEN,
 	INDEX_DELETE_DOCUMENT,
 	INDEX_PUT_DOCUMENT,
@@ -159,6 +160,9 @@ enum err_code store_sqlite_begin(struct store *base, const struct store_identity
 enum err_code store_sqlite_unchanged(struct store *base, struct str source, struct str path,
 				     struct str content_hash, uint64_t *chunks, bool *same,
 				     struct err *err);
+enum err_code store_sqlite_unchanged_id(struct store *base, struct str source, struct str path,
+					struct str content_id, uint64_t *chunks, bool *same,
+					struct err *err);
 enum err_code store_sqlite_put(struct store *base, const struct store_document *document,
 			       struct err *err);
 enum err_code store_sqlite_sweep(struct store *base, struct str source, uint64_t *documents,

@@ -96,6 +96,7 @@ static const struct store_ops sqlite_ops = {
 	.generation = store_sqlite_generation,
 	.begin = store_sqlite_begin,
 	.unchanged = store_sqlite_unchanged,
+	.unchanged_id = store_sqlite_unchanged_id,
 	.put = store_sqlite_put,
 	.sweep = store_sqlite_sweep,
 	.cache_get = store_sqlite_cache_get,

@@ -185,9 +185,9 @@ enum err_code store_sqlite_passage(struct store *base, int64_t document_id, uint
 				   struct arena *arena, struct store_passage *out, struct err *err)
 {
 	struct store_sqlite *s = sqlite_of(base);
-	struct str *fields[] = {&out->source, &out->path,         &out->type,
-				&out->title,  &out->url,          &out->heading,
-				&out->anchor, &out->section_path, &out->text};
+	struct str *fields[] = {&out->source, &out->path,    &out->type,   &out->title,
+				&out->url,    &out->heading, &out->anchor, &out->section_path,
+				&out->text,   &out->repo,    &out->version};
 	sqlite3_stmt *stmt;
 	int rc;
 	enum err_code code = store_db_stmt(&s->index, INDEX_PASSAGE, &stmt, err);
@@ -205,6 +205,9 @@ enum err_code store_sqlite_passage(struct store *base, int64_t document_id, uint
 			if (!fields[i]->ptr)
 				code = arena_fail(arena, err);
 		}
+		out->archived = sqlite3_column_int(stmt, 12) != 0;
+		out->first_line = (uint32_t)sqlite3_column_int64(stmt, 13);
+		out->last_line = (uint32_t)sqlite3_column_int64(stmt, 14);
 	} else if (rc == SQLITE_DONE) {
 		code = err_set(err, ERR_NOTFOUND,
 			       "section %u of document %lld is no longer in %s: the index has "

@@ -55,15 +55,24 @@ static const char index_v1[] =
 	" DELETE FROM pages_fts WHERE rowid = old.id;"
 	"END;";
 
+/* Version 2: labels of documents, their identity before they are read, lines of sections. */
+static const char index_v2[] =
+	"ALTER TABLE documents ADD COLUMN repo TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE documents ADD COLUMN version TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE documents ADD COLUMN archived INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE documents ADD COLUMN content_id TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE sections ADD COLUMN first_line INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE sections ADD COLUMN last_line INTEGER NOT NULL DEFAULT 0;";
+
 static const char cache_v1[] = "CREATE TABLE embeddings("
 			       " id INTEGER PRIMARY KEY,"
 			       " model TEXT NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL,"
 			       " UNIQUE(model, hash));";
 
-static const char *const index_steps[] = {index_v1};
+static const char *const index_steps[] = {index_v1, index_v2};
 static const char *const cache_steps[] = {cache_v1};
 
-const struct store_schema store_index_schema = {0x44424f54, index_steps, 1}; /* "DBOT" */
+const struct store_schema store_index_schema = {0x44424f54, index_steps, 2}; /* "DBOT" */
 const struct store_schema store_cache_schema = {0x44424f45, cache_steps, 1}; /* "DBOE" */
 
 static enum err_code apply_steps(struct store_db *db, const struct store_schema *schema,

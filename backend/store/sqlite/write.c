@@ -132,23 +132,23 @@ static enum err_code check_running(const struct store_sqlite *s, struct err *err
 	return ERR_OK;
 }
 
-enum err_code store_sqlite_unchanged(struct store *base, struct str source, struct str path,
-				     struct str content_hash, uint64_t *chunks, bool *same,
-				     struct err *err)
+/* `which` compares the document's row with `key`. */
+static enum err_code find_unchanged(struct store_sqlite *s, enum store_index_stmt which,
+				    struct str source, struct str path, struct str key,
+				    uint64_t *chunks, bool *same, struct err *err)
 {
-	struct store_sqlite *s = sqlite_of(base);
 	sqlite3_stmt *stmt;
 	int64_t id = 0;
 	int rc;
 	enum err_code code = check_running(s, err);
 
 	if (!code)
-		code = store_db_stmt(&s->index, INDEX_FIND_DOCUMENT, &stmt, err);
+		code = store_db_stmt(&s->index, which, &stmt, err);
 	if (code)
 		return code;
 	store_db_bind_str(stmt, 1, source);
 	store_db_bind_str(stmt, 2, path);
-	store_db_bind_str(stmt, 3, content_hash);
+	store_db_bind_str(stmt, 3, key);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) {
 		id = sqlite3_column_int64(stmt, 0);
@@ -168,6 +168,22 @@ enum err_code store_sqlite_unchanged(struct store *base, struct str source, stru
 	}
 	s->failed |= code != ERR_OK;
 	return code;
+}
+
+enum err_code store_sqlite_unchanged(struct store *base, struct str source, struct str path,
+				     struct str content_hash, uint64_t *chunks, bool *same,
+				     struct err *err)
+{
+	return find_unchanged(sqlite_of(base), INDEX_FIND_DOCUMENT, source, path, content_hash,
+			      chunks, same, err);
+}
+
+enum err_code store_sqlite_unchanged_id(struct store *base, struct str source, struct str path,
+					struct str content_id, uint64_t *chunks, bool *same,
+					struct err *err)
+{
+	return find_unchanged(sqlite_of(base), INDEX_FIND_DOCUMENT_ID, source, path, content_id,
+			      chunks, same, err);
 }
 
 static enum err_code put_document(struct store_sqlite *s, const struct store_document *document,
@@ -193,6 +209,10 @@ static enum err_code put_document(struct store_sqlite *s, const struct store_doc
 	store_db_bind_str(stmt, 6, document->type);
 	store_db_bind_str(stmt, 7, document->content_hash);
 	(void)sqlite3_bind_int64(stmt, 8, s->run);
+	store_db_bind_str(stmt, 9, document->repo);
+	store_db_bind_str(stmt, 10, document->version);
+	(void)sqlite3_bind_int(stmt, 11, document->archived);
+	store_db_bind_str(stmt, 12, document->content_id);
 	code = store_db_run(&s->index, stmt, "writing a document", err);
 	*id = sqlite3_last_insert_rowid(s->index.handle);
 	return code;
@@ -226,6 +246,8 @@ static enum err_code put_sections(struct store_sqlite *s, const struct store_doc
 		store_db_bind_str(stmt, 7, section->heading);
 		store_db_bind_str(stmt, 8, section->text);
 		store_db_bind_str(stmt, 9, identifiers);
+		(void)sqlite3_bind_int64(stmt, 10, section->first_line);
+		(void)sqlite3_bind_int64(stmt, 11, section->last_line);
 		code = store_db_run(&s->index, stmt, "writing a section", err);
 		(void)buf_append(body, section->text);
 		(void)buf_append_byte(body, '\n');
