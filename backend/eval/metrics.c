@@ -3,6 +3,13 @@
 #include <math.h>
 #include <stdlib.h>
 
+const char *metric_name(enum metric metric)
+{
+	static const char *const names[METRIC_COUNT] = {
+		"hit@1", "hit@3", "hit@5", "hit@10", "mrr@10", "ndcg@10", "fact_recall@5"};
+	return names[metric];
+}
+
 static bool is_gold(struct str page, const struct str *gold, size_t gold_count)
 {
 	for (size_t i = 0; i < gold_count; i++)

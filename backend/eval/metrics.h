@@ -4,6 +4,21 @@
 
 #include "base/str.h"
 
+/* What a ranking is measured by, one value for each question; names as --gate and JSON have them. */
+enum metric {
+	METRIC_HIT_1,
+	METRIC_HIT_3,
+	METRIC_HIT_5,
+	METRIC_HIT_10,
+	METRIC_MRR_10,
+	METRIC_NDCG_10,
+	METRIC_FACT_RECALL_5,
+	METRIC_COUNT
+};
+
+/* "hit@1" and so on; static storage. */
+const char *metric_name(enum metric metric);
+
 /* Rank (from 1) of the first gold page in a list of distinct pages, 0 when there is none. */
 size_t metric_first_rank(const struct str *pages, size_t count, const struct str *gold,
 			 size_t gold_count);

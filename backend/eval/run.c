@@ -1,8 +1,17 @@
 #include "eval/run.h"
 
-#include "eval/metrics.h"
+#include "eval/context.h"
 
-enum { TOP_K = 50, PAGES_MAX = 10, FACT_RESULTS = 5, QUESTION_MEMORY = 256 << 20 };
+enum { QUESTION_MEMORY = 256 << 20 };
+
+/* What one run hands down. */
+struct runner {
+	const struct answer_deps *deps;
+	const struct eval_options *options;
+	struct arena scratch; /* for one question */
+	struct arena *keep;
+	struct err *err;
+};
 
 /* The running sums from which the answer figures are made. */
 struct tally {
@@ -12,56 +21,72 @@ struct tally {
 	size_t abstained_right, abstained_wrong, refused_off_topic, turned_away;
 };
 
-static size_t distinct_pages(const struct retrieve_results *results, struct str *pages)
+bool eval_wants_page(const struct question *question)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < results->count && count < PAGES_MAX; i++) {
-		struct str path = results->items[i].passage.path;
-		bool seen = false;
-		for (size_t j = 0; j < count; j++)
-			seen = seen || str_eq(pages[j], path);
-		if (!seen)
-			pages[count++] = path;
-	}
-	return count;
+	return question->kind == QUESTION_DOCS || question->kind == QUESTION_FOLLOW_UP;
 }
 
-static enum err_code measure_retrieval(const struct question *q,
-				       const struct retrieve_results *results, struct arena *arena,
-				       struct eval_retrieval *sum, struct eval_outcome *outcome,
-				       struct arena *keep, struct err *err)
+/* Results without their texts, which the report does not show. */
+static enum err_code keep_hits(struct runner *run, const struct eval_hits *hits,
+			       struct eval_ranking *out)
 {
-	struct str pages[PAGES_MAX], text = STR("");
-	size_t count = distinct_pages(results, pages);
-	for (size_t i = 0; i < results->count && i < FACT_RESULTS && text.ptr; i++)
-		text = arena_printf(arena, "%.*s\n%.*s", STR_ARG(text),
-				    STR_ARG(results->items[i].passage.text));
-	outcome->first_page = arena_str(keep, count ? pages[0] : STR(""));
-	if (!text.ptr || !outcome->first_page.ptr)
-		return arena_fail(text.ptr ? keep : arena, err);
-	outcome->rank = metric_first_rank(pages, count, q->gold_pages, q->gold_count);
-	outcome->fact_recall5 = metric_fact_recall(text, q->facts, q->fact_count);
-	sum->n++;
-	sum->hit1 += outcome->rank == 1;
-	sum->hit3 += outcome->rank && outcome->rank <= 3;
-	sum->hit5 += outcome->rank && outcome->rank <= 5;
-	sum->hit10 += outcome->rank != 0;
-	sum->mrr10 += outcome->rank ? 1.0 / (double)outcome->rank : 0;
-	sum->ndcg10 += metric_ndcg(pages, count, q->gold_pages, q->gold_count, PAGES_MAX);
-	sum->fact_recall5 += outcome->fact_recall5;
+	for (size_t i = 0; i < hits->top_count; i++) {
+		struct eval_hit *to = &out->top[i];
+		to->score = hits->top[i].score;
+		to->path = arena_str(run->keep, hits->top[i].path);
+		to->title = arena_str(run->keep, hits->top[i].title);
+		to->url = arena_str(run->keep, hits->top[i].url);
+		if (!to->path.ptr || !to->title.ptr || !to->url.ptr)
+			return arena_fail(run->keep, run->err);
+	}
+	out->top_count = hits->top_count;
 	return ERR_OK;
 }
 
-static void finish_retrieval(struct eval_retrieval *sum)
+static enum err_code find_missing(struct runner *run, const struct question *q, struct str text,
+				  struct eval_ranking *out)
 {
-	double n = sum->n ? (double)sum->n : 1;
-	sum->hit1 /= n;
-	sum->hit3 /= n;
-	sum->hit5 /= n;
-	sum->hit10 /= n;
-	sum->mrr10 /= n;
-	sum->ndcg10 /= n;
-	sum->fact_recall5 /= n;
+	out->missing = arena_array(run->keep, q->fact_count, sizeof(*out->missing));
+	if (!out->missing)
+		return arena_fail(run->keep, run->err);
+	for (size_t i = 0; i < q->fact_count; i++)
+		if (metric_fact_recall(text, &q->facts[i], 1) < 1)
+			out->missing[out->missing_count++] = &q->facts[i];
+	return ERR_OK;
+}
+
+static enum err_code measure_ranking(struct runner *run, enum eval_profile profile,
+				     const struct question *q, struct eval_ranking *out)
+{
+	struct eval_hits hits;
+	struct eval_context context;
+	size_t budget = profile == EVAL_DOCS_BOT ? run->options->context_tokens : 0;
+	enum err_code code =
+		eval_profile_search(run->deps, profile, q->text, &run->scratch, &hits, run->err);
+	if (!code)
+		code = eval_context_make(run->deps->embedder, &hits, budget, &run->scratch,
+					 &context, run->err);
+	if (!code)
+		code = keep_hits(run, &hits, out);
+	if (!code)
+		code = find_missing(run, q, context.text, out);
+	if (code)
+		return code;
+	size_t rank = metric_first_rank(hits.pages, hits.page_count, q->gold_pages, q->gold_count);
+	out->rank = rank;
+	out->took_ms = (double)hits.took_us / 1000;
+	out->cosine = hits.cosine;
+	out->context_tokens = context.tokens;
+	out->scores[METRIC_HIT_1] = rank == 1;
+	out->scores[METRIC_HIT_3] = rank && rank <= 3;
+	out->scores[METRIC_HIT_5] = rank && rank <= 5;
+	out->scores[METRIC_HIT_10] = rank && rank <= 10;
+	out->scores[METRIC_MRR_10] = rank ? 1.0 / (double)rank : 0;
+	out->scores[METRIC_NDCG_10] =
+		metric_ndcg(hits.pages, hits.page_count, q->gold_pages, q->gold_count, EVAL_PAGES);
+	out->scores[METRIC_FACT_RECALL_5] =
+		metric_fact_recall(context.text, q->facts, q->fact_count);
+	return ERR_OK;
 }
 
 static bool was_retrieved(const struct retrieve_results *results, struct str url)
@@ -88,7 +113,9 @@ static void measure_answer(const struct question *q, const struct answer_result 
 			   struct tally *tally, struct eval_outcome *outcome)
 {
 	bool away = answer->route == ROUTE_ABSTAINED || answer->route == ROUTE_REFUSED;
+	outcome->answered = true;
 	outcome->route = answer->route;
+	outcome->answer_ms = (double)answer->total_us / 1000;
 	outcome->answer_fact_recall = metric_fact_recall(answer->text, q->facts, q->fact_count);
 	for (size_t c = 0; c < answer->citation_count; c++) {
 		tally->citations++;
@@ -134,63 +161,45 @@ static void finish_answers(const struct tally *t, struct eval_answers *out)
 		.off_topic_refusal = share((double)t->refused_off_topic, (double)t->off_topic)};
 }
 
-static enum err_code run_question(const struct answer_deps *deps, const struct question *q,
-				  bool answers, struct arena *scratch, struct arena *keep,
-				  struct eval_result *out, struct tally *tally,
-				  struct eval_outcome *outcome, double *took_ms, struct err *err)
+static enum err_code run_question(struct runner *run, const struct question *q, struct tally *tally,
+				  struct eval_outcome *outcome)
 {
-	const struct retrieve_options options = {.top_k = TOP_K};
 	const struct answer_sink silent = {0};
-	struct retrieve_results results;
 	struct answer_result answer;
-	*outcome = (struct eval_outcome){.question = q, .first_page = STR("")};
-	enum err_code code = retrieve(deps->store, deps->embedder, deps->clock, q->text, &options,
-				      scratch, &results, err);
-	if (code)
-		return code;
-	*took_ms = (double)results.took_us / 1000;
-	outcome->cosine = retrieve_best_cosine(&results);
-	if (q->kind == QUESTION_DOCS || q->kind == QUESTION_FOLLOW_UP)
-		code = measure_retrieval(q, &results, scratch,
-					 q->kind == QUESTION_DOCS ? &out->retrieval
-								  : &out->follow_up,
-					 outcome, keep, err);
-	if (!code && answers) {
-		code = answer_run(deps, q->text, &silent, scratch, &answer, err);
-		if (!code) {
+	enum err_code code = ERR_OK;
+	outcome->question = q;
+	for (size_t p = 0; p < EVAL_PROFILES && !code; p++)
+		if (run->options->profiles[p])
+			code = measure_ranking(run, (enum eval_profile)p, q, &outcome->rankings[p]);
+	if (!code && run->options->answers && !q->variant_of.len) {
+		code = answer_run(run->deps, q->text, &silent, &run->scratch, &answer, run->err);
+		if (!code)
 			measure_answer(q, &answer, tally, outcome);
-			*took_ms = (double)answer.total_us / 1000;
-		}
 	}
 	return code;
 }
 
-enum err_code eval_run(const struct answer_deps *deps, const struct question_set *set, bool answers,
-		       struct arena *arena, struct eval_result *out, struct err *err)
+enum err_code eval_run(const struct answer_deps *deps, const struct question_set *set,
+		       const struct eval_options *options, struct arena *arena,
+		       struct eval_result *out, struct err *err)
 {
 	struct tally tally = {0};
-	struct arena scratch;
+	struct runner run = {.deps = deps, .options = options, .keep = arena, .err = err};
 	enum err_code code = ERR_OK;
-	*out = (struct eval_result){.n = set->count};
+	*out = (struct eval_result){.options = *options, .set = set};
 	out->outcomes = arena_array(arena, set->count, sizeof(*out->outcomes));
-	double *times = arena_array(arena, set->count, sizeof(*times));
-	if (!out->outcomes || !times)
+	if (!out->outcomes)
 		return arena_fail(arena, err);
-	arena_init(&scratch, arena->alloc, QUESTION_MEMORY);
+	arena_init(&run.scratch, arena->alloc, QUESTION_MEMORY);
 	for (size_t i = 0; i < set->count && !code; i++) {
 		if (deps->cancelled && atomic_load(deps->cancelled))
 			code = err_set(err, ERR_CANCELLED, "stopped");
 		else
-			code = run_question(deps, &set->items[i], answers, &scratch, arena, out,
-					    &tally, &out->outcomes[i], &times[i], err);
-		arena_release(&scratch);
+			code = run_question(&run, &set->items[i], &tally, &out->outcomes[i]);
+		if (code && code != ERR_CANCELLED)
+			err_context(err, "question %.*s", STR_ARG(set->items[i].id));
+		arena_release(&run.scratch);
 	}
-	if (code)
-		return code;
-	finish_retrieval(&out->retrieval);
-	finish_retrieval(&out->follow_up);
 	finish_answers(&tally, &out->answers);
-	out->p50_ms = metric_percentile(times, set->count, 50);
-	out->p95_ms = metric_percentile(times, set->count, 95);
-	return ERR_OK;
+	return code;
 }

@@ -1,13 +1,36 @@
-/* Runs a question set through retrieval and the answer workflow and measures both. */
+/* Runs a question set through one or more methods of retrieval and through the answer workflow. */
 #ifndef DOCS_BOT_EVAL_RUN_H
 #define DOCS_BOT_EVAL_RUN_H
 
-#include "answer/answer.h"
+#include "eval/metrics.h"
+#include "eval/profile.h"
 #include "eval/set.h"
 
-struct eval_retrieval { /* means over questions */
-	size_t n;
-	double hit1, hit3, hit5, hit10, mrr10, ndcg10, fact_recall5;
+struct eval_options {
+	bool profiles[EVAL_PROFILES]; /* which to run; one at least */
+	bool answers;                 /* measure answers too; those are of this program's method */
+	size_t context_tokens;        /* budget of EVAL_DOCS_BOT for fact_recall@5; 0: none */
+};
+
+/* One question by one method. */
+struct eval_ranking {
+	size_t rank;                 /* of the first gold page, 0: not among the ten pages */
+	double scores[METRIC_COUNT]; /* of docs and follow_up questions */
+	double took_ms;
+	float cosine; /* best of the retrieved */
+	size_t context_tokens;
+	struct eval_hit top[EVAL_TOP]; /* without their texts */
+	size_t top_count;
+	const struct str **missing; /* facts that are not in the context */
+	size_t missing_count;
+};
+
+struct eval_outcome { /* one question */
+	const struct question *question;
+	struct eval_ranking rankings[EVAL_PROFILES]; /* of the profiles that ran */
+	bool answered;                               /* the members below are set */
+	enum answer_route route;
+	double answer_fact_recall, answer_ms;
 };
 
 struct eval_answers {
@@ -20,25 +43,22 @@ struct eval_answers {
 	double off_topic_refusal;
 };
 
-struct eval_outcome { /* one question */
-	const struct question *question;
-	size_t rank;           /* of the first gold page, 0: not among the results */
-	struct str first_page; /* that came instead */
-	double fact_recall5, answer_fact_recall;
-	enum answer_route route;
-	float cosine; /* best of the retrieved */
-};
-
 struct eval_result {
-	size_t n;
-	struct eval_retrieval retrieval, follow_up; /* kind docs; kind follow_up */
+	struct eval_options options;
+	const struct question_set *set;
+	struct eval_outcome *outcomes; /* in the order of the set */
 	struct eval_answers answers;
-	double p50_ms, p95_ms; /* per question: answer, or retrieval when that alone ran */
-	struct eval_outcome *outcomes;
 };
 
-/* Everything lives in the arena. `answers` false: retrieval only. */
-enum err_code eval_run(const struct answer_deps *deps, const struct question_set *set, bool answers,
-		       struct arena *arena, struct eval_result *out, struct err *err) WARN_UNUSED;
+/*
+ * Asks every question; variants are not answered. Everything lives in the arena. Errors: those of
+ * the workflows; ERR_CANCELLED when deps->cancelled was set.
+ */
+enum err_code eval_run(const struct answer_deps *deps, const struct question_set *set,
+		       const struct eval_options *options, struct arena *arena,
+		       struct eval_result *out, struct err *err) WARN_UNUSED;
+
+/* Whether a question has pages to find: kinds docs and follow_up. */
+bool eval_wants_page(const struct question *question);
 
 #endif

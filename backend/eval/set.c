@@ -1,12 +1,21 @@
 #include "eval/set.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/json.h"
+
+static const char *const kind_names[] = {"docs", "follow_up", "unanswerable", "off_topic"};
+
+const char *question_kind_name(enum question_kind kind)
+{
+	return kind_names[kind];
+}
 
 static bool parse_kind(struct str name, enum question_kind *kind)
 {
-	static const char *const names[] = {"docs", "follow_up", "unanswerable", "off_topic"};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (str_eq(name, str_c(names[i]))) {
+	for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
+		if (str_eq(name, str_c(kind_names[i]))) {
 			*kind = (enum question_kind)i;
 			return true;
 		}
@@ -41,10 +50,16 @@ static enum err_code copy_strings(const json_t *object, const char *key, struct 
 static enum err_code read_question(const json_t *object, struct arena *arena, struct question *out,
 				   struct err *err)
 {
-	struct str kind = json_get_str(object, "kind");
+	struct str kind = json_get_str(object, "kind"), group = json_get_str(object, "group");
+	if (!group.len)
+		group = json_get_str(object, "hard");
 	out->id = arena_str(arena, json_get_str(object, "id"));
 	out->text = arena_str(arena, json_get_str(object, "question"));
-	if (!out->id.ptr || !out->text.ptr)
+	out->group = arena_str(arena, group);
+	out->variant_of = arena_str(arena, json_get_str(object, "variant_of"));
+	out->change = arena_str(arena, json_get_str(object, "change"));
+	if (!out->id.ptr || !out->text.ptr || !out->group.ptr || !out->variant_of.ptr ||
+	    !out->change.ptr)
 		return arena_fail(arena, err);
 	if (!out->id.len || !out->text.len)
 		return err_set(err, ERR_INVALID, "a question needs 'id' and 'question'");
@@ -53,6 +68,8 @@ static enum err_code read_question(const json_t *object, struct arena *arena, st
 			       "unknown kind '%.*s': expected docs, follow_up, unanswerable or "
 			       "off_topic",
 			       STR_ARG(kind));
+	if (out->variant_of.len && !out->change.len)
+		return err_set(err, ERR_INVALID, "a variant needs 'change': what was changed");
 	enum err_code code =
 		copy_strings(object, "gold_pages", arena, &out->gold_pages, &out->gold_count, err);
 	if (!code)
@@ -61,14 +78,15 @@ static enum err_code read_question(const json_t *object, struct arena *arena, st
 	return code;
 }
 
-enum err_code question_set_parse(struct str text, struct arena *arena, struct question_set *out,
-				 struct err *err)
+enum err_code question_set_parse(struct str text, struct str name, struct arena *arena,
+				 struct question_set *out, struct err *err)
 {
 	size_t lines = 1, number = 0;
+	struct str file = arena_str(arena, name);
 	for (size_t i = 0; i < text.len; i++)
 		lines += text.ptr[i] == '\n';
 	*out = (struct question_set){arena_array(arena, lines, sizeof(*out->items)), 0};
-	if (!out->items)
+	if (!out->items || !file.ptr)
 		return arena_fail(arena, err);
 	enum err_code code = ERR_OK;
 	struct str line;
@@ -78,6 +96,7 @@ enum err_code question_set_parse(struct str text, struct arena *arena, struct qu
 		if (!str_trim(line).len)
 			continue;
 		code = json_parse(line, &object, err);
+		out->items[out->count].file = file;
 		if (!code)
 			code = read_question(object, arena, &out->items[out->count++], err);
 		json_decref(object);
@@ -86,5 +105,59 @@ enum err_code question_set_parse(struct str text, struct arena *arena, struct qu
 	}
 	if (!code && out->count == 0)
 		code = err_set(err, ERR_INVALID, "no questions in it");
+	return code;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct question *const *x = a, *const *y = b;
+	return str_cmp((*x)->id, (*y)->id);
+}
+
+static enum err_code find_original(const struct question_set *set, const struct question **sorted,
+				   struct question *variant, struct err *err)
+{
+	const struct question key = {.id = variant->variant_of}, *wanted = &key;
+	const struct question **found =
+		bsearch(&wanted, sorted, set->count, sizeof(*sorted), by_id);
+	if (!found)
+		return err_set(err, ERR_INVALID,
+			       "question '%.*s' is a variant of '%.*s', which is in none of the "
+			       "files: give the file that holds it too",
+			       STR_ARG(variant->id), STR_ARG(variant->variant_of));
+	if ((*found)->variant_of.len || (*found)->kind != QUESTION_DOCS || !(*found)->gold_count)
+		return err_set(err, ERR_INVALID,
+			       "question '%.*s' is a variant of '%.*s', which is not a question "
+			       "of kind docs with gold pages",
+			       STR_ARG(variant->id), STR_ARG(variant->variant_of));
+	variant->original = (size_t)(*found - set->items);
+	return ERR_OK;
+}
+
+enum err_code question_set_join(const struct question_set *sets, size_t count, struct arena *arena,
+				struct question_set *out, struct err *err)
+{
+	size_t total = 0;
+	enum err_code code = ERR_OK;
+	*out = (struct question_set){0};
+	for (size_t i = 0; i < count; i++)
+		total += sets[i].count;
+	out->items = arena_array(arena, total, sizeof(*out->items));
+	const struct question **sorted = arena_array(arena, total, sizeof(*sorted));
+	if (!out->items || !sorted)
+		return arena_fail(arena, err);
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < sets[i].count; j++)
+			out->items[out->count++] = sets[i].items[j];
+	for (size_t i = 0; i < total; i++)
+		sorted[i] = &out->items[i];
+	qsort(sorted, total, sizeof(*sorted), by_id);
+	for (size_t i = 1; i < total; i++)
+		if (str_eq(sorted[i - 1]->id, sorted[i]->id))
+			return err_set(err, ERR_INVALID, "two questions have the id '%.*s'",
+				       STR_ARG(sorted[i]->id));
+	for (size_t i = 0; i < total && !code; i++)
+		if (out->items[i].variant_of.len)
+			code = find_original(out, sorted, &out->items[i], err);
 	return code;
 }

@@ -1,0 +1,128 @@
+#include "cmd/eval_print.h"
+
+#include "eval/metrics.h"
+
+enum { NAME_WIDTH = 22, CELL_WIDTH = 22 };
+
+static double real(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
+static void print_metric(const json_t *profiles, const char *name, FILE *out)
+{
+	fprintf(out, "  %-*s", NAME_WIDTH, name);
+	for (size_t i = 0; i < json_array_size(profiles); i++) {
+		const json_t *profile = json_array_get(profiles, i);
+		const json_t *interval =
+			json_object_get(json_object_get(profile, "intervals"), name);
+		fprintf(out, "  %.3f (%.3f–%.3f)  ",
+			real(json_object_get(profile, "retrieval"), name),
+			json_number_value(json_array_get(interval, 0)),
+			json_number_value(json_array_get(interval, 1)));
+	}
+	fputc('\n', out);
+}
+
+static void print_retrieval(const json_t *profiles, FILE *out)
+{
+	fprintf(out, "  %-*s", NAME_WIDTH, "retrieval");
+	for (size_t i = 0; i < json_array_size(profiles); i++)
+		fprintf(out, "  %-*s", CELL_WIDTH - 1,
+			json_string_value(json_object_get(json_array_get(profiles, i), "name")));
+	fputc('\n', out);
+	for (size_t m = 0; m < METRIC_COUNT; m++)
+		print_metric(profiles, metric_name((enum metric)m), out);
+	fprintf(out, "  %-*s", NAME_WIDTH, "context tokens");
+	for (size_t i = 0; i < json_array_size(profiles); i++)
+		fprintf(out, "  %-*.0f", CELL_WIDTH - 1,
+			real(json_object_get(json_array_get(profiles, i), "retrieval"),
+			     "context_tokens"));
+	fprintf(out, "\n  %-*s", NAME_WIDTH, "search p50, p95 ms");
+	for (size_t i = 0; i < json_array_size(profiles); i++) {
+		const json_t *ms = json_object_get(json_array_get(profiles, i), "latency_ms");
+		char cell[64];
+		snprintf(cell, sizeof(cell), "%.1f, %.1f", real(ms, "p50"), real(ms, "p95"));
+		fprintf(out, "  %-*s", CELL_WIDTH - 1, cell);
+	}
+	fputc('\n', out);
+}
+
+static void print_differences(const json_t *report, FILE *out)
+{
+	const json_t *list = json_object_get(report, "differences");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *d = json_array_get(list, i);
+		fprintf(out, "\n%s minus %s, paired by question\n",
+			json_string_value(json_object_get(d, "of")),
+			json_string_value(json_object_get(d, "to")));
+		for (size_t m = 0; m < METRIC_COUNT; m++) {
+			const char *name = metric_name((enum metric)m);
+			const json_t *interval =
+				json_object_get(json_object_get(d, "intervals"), name);
+			fprintf(out, "  %-*s  %+.3f (%+.3f to %+.3f)\n", NAME_WIDTH, name,
+				real(json_object_get(d, "retrieval"), name),
+				json_number_value(json_array_get(interval, 0)),
+				json_number_value(json_array_get(interval, 1)));
+		}
+	}
+}
+
+static void print_rows(const json_t *rows, FILE *out)
+{
+	if (json_array_size(rows) < 2)
+		return;
+	fprintf(out, "\n  %-*s  %4s  %s\n", NAME_WIDTH, "", "n",
+		"hit@1, mrr@10, hit@5, fact_recall@5 of each profile");
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i), *profile;
+		const char *name;
+		fprintf(out, "  %-*s  %4lld", NAME_WIDTH,
+			json_string_value(json_object_get(row, "name")), json_get_int(row, "n", 0));
+		json_object_foreach(json_object_get(row, "profiles"), name, profile)
+		{
+			const json_t *r = json_object_get(profile, "retrieval");
+			fprintf(out, "   %s %.3f %.3f %.3f %.3f", name,
+				real(r, metric_name(METRIC_HIT_1)),
+				real(r, metric_name(METRIC_MRR_10)),
+				real(r, metric_name(METRIC_HIT_5)),
+				real(r, metric_name(METRIC_FACT_RECALL_5)));
+		}
+		fputc('\n', out);
+	}
+}
+
+static void print_kept(const json_t *profiles, FILE *out)
+{
+	for (size_t i = 0; i < json_array_size(profiles); i++) {
+		const json_t *profile = json_array_get(profiles, i), *kept;
+		const json_t *all = json_object_get(profile, "metamorphic");
+		const char *change;
+		if (!json_is_object(all))
+			continue;
+		fprintf(out, "\nvariants that keep the page among the five, %s: %.3f\n",
+			json_string_value(json_object_get(profile, "name")), real(all, "share"));
+		json_object_foreach(json_object_get(all, "changes"), change, kept)
+			fprintf(out, "  %-*s  %.3f  (%lld of %lld)\n", NAME_WIDTH, change,
+				real(kept, "share"), json_get_int(kept, "kept", 0),
+				json_get_int(kept, "counted", 0));
+	}
+}
+
+void eval_print(const json_t *report, FILE *out)
+{
+	const json_t *profiles = json_object_get(report, "profiles"), *value;
+	const json_t *ms = json_object_get(report, "latency_ms");
+	const char *name;
+	fprintf(out, "%lld questions, %lld of them with pages to find\n\n",
+		json_get_int(report, "n", 0), json_get_int(json_array_get(profiles, 0), "n", 0));
+	print_retrieval(profiles, out);
+	print_differences(report, out);
+	print_rows(json_object_get(report, "rows"), out);
+	print_kept(profiles, out);
+	if (json_object_get(report, "answers"))
+		fputs("\nanswers\n", out);
+	json_object_foreach(json_object_get(report, "answers"), name, value)
+		fprintf(out, "  %-*s  %.3f\n", NAME_WIDTH, name, json_number_value(value));
+	fprintf(out, "\nlatency p50 %.1f ms, p95 %.1f ms\n", real(ms, "p50"), real(ms, "p95"));
+}
