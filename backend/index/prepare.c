@@ -150,7 +150,7 @@ enum err_code prepare_document(const struct index_deps *deps, const struct index
 		*outcome = PREPARE_READY;
 	} else {
 		arena_release(&out->arena);
-		if (code == ERR_LIMIT) {
+		if (code == ERR_LIMIT || code == ERR_FORMAT) {
 			*reason = arena_printf(run_arena, "cannot be indexed: %s", problem.message);
 			code = reason->ptr ? ERR_OK : arena_fail(run_arena, err);
 		} else {

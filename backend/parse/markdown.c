@@ -15,13 +15,14 @@
 #include "parse/document.h"
 #include "parse/frontmatter.h"
 #include "parse/html.h"
+#include "parse/markdown.h"
 #include "parse/shortcode.h"
 #include "parse/tabs.h"
 
 #define TEXT_MAX (64u << 20)
 
 struct walk {
-	struct builder b;
+	struct builder *b;
 	struct html_state html;
 	struct shortcode_list shortcodes;
 	struct str source; /* what cmark was given */
@@ -43,7 +44,7 @@ static struct str literal(cmark_node *node)
 /* Words of one shortcode at this place in running text. */
 static void add_shortcode(struct walk *w, const struct shortcode *item)
 {
-	struct builder *b = &w->b;
+	struct builder *b = w->b;
 
 	if (!item)
 		return;
@@ -82,20 +83,20 @@ static void add_text(struct walk *w, struct str text)
 			at++;
 			continue;
 		}
-		builder_text(&w->b, str_slice(text, copied, at));
+		builder_text(w->b, str_slice(text, copied, at));
 		add_shortcode(w, item);
 		at += size;
 		copied = at;
 	}
-	builder_text(&w->b, str_slice(text, copied, text.len));
+	builder_text(w->b, str_slice(text, copied, text.len));
 }
 
 static void add_code_span(struct walk *w, struct str text)
 {
 	buf_clear(&w->scratch);
 	shortcode_restore(&w->shortcodes, text, &w->scratch);
-	builder_check(&w->b, &w->scratch);
-	builder_text(&w->b, buf_str(&w->scratch));
+	builder_check(w->b, &w->scratch);
+	builder_text(w->b, buf_str(&w->scratch));
 }
 
 /* True when there is nothing but shortcodes, some of which open or close a block. */
@@ -136,18 +137,18 @@ static void add_code_block(struct walk *w, cmark_node *node)
 
 	/* an indented tab or alert line outside a list is not meant as code */
 	if (!fenced && only_shortcodes(w, text)) {
-		builder_flush(&w->b);
+		builder_flush(w->b);
 		add_text(w, text);
-		builder_flush(&w->b);
+		builder_flush(w->b);
 		return;
 	}
 	buf_clear(&w->scratch);
 	shortcode_restore(&w->shortcodes, text, &w->scratch);
-	builder_check(&w->b, &w->scratch);
+	builder_check(w->b, &w->scratch);
 	if (w->html.in_cell)
-		builder_text(&w->b, buf_str(&w->scratch));
+		builder_text(w->b, buf_str(&w->scratch));
 	else
-		builder_code(&w->b, buf_str(&w->scratch), code_language(node));
+		builder_code(w->b, buf_str(&w->scratch), code_language(node));
 }
 
 static struct str source_line(const struct walk *w, size_t number)
@@ -177,7 +178,7 @@ static void note_lines(struct walk *w, cmark_node *node)
 	size_t last = page_line(w, end), next = page_line(w, end > 0 ? end + 1 : 0);
 
 	/* a shortcode may have made several lines one */
-	builder_lines(&w->b, page_line(w, cmark_node_get_start_line(node)),
+	builder_lines(w->b, page_line(w, cmark_node_get_start_line(node)),
 		      next > last + 1 ? next - 1 : last);
 }
 
@@ -243,13 +244,13 @@ static struct str without_shortcodes(struct walk *w, struct str text)
 			buf_append_byte(&w->scratch, text.ptr[at++]);
 		at += size;
 	}
-	builder_check(&w->b, &w->scratch);
+	builder_check(w->b, &w->scratch);
 	return str_trim(buf_str(&w->scratch));
 }
 
 static void end_heading(struct walk *w, cmark_node *node)
 {
-	struct builder *b = &w->b;
+	struct builder *b = w->b;
 	struct str raw, id, shown, ignored, anchor = STR("");
 
 	w->in_heading = false;
@@ -276,18 +277,18 @@ static void end_heading(struct walk *w, cmark_node *node)
 static void end_paragraph(struct walk *w)
 {
 	/* paragraphs of one list item or cell are joined; what follows it flushes them */
-	if (w->html.in_cell || w->in_cell || w->b.kind == BLOCK_LIST_ITEM)
-		builder_space(&w->b);
+	if (w->html.in_cell || w->in_cell || w->b->kind == BLOCK_LIST_ITEM)
+		builder_space(w->b);
 	else
-		builder_flush(&w->b);
+		builder_flush(w->b);
 }
 
 static void start_block(struct walk *w)
 {
 	if (w->html.in_cell)
-		builder_space(&w->b);
+		builder_space(w->b);
 	else
-		builder_flush(&w->b);
+		builder_flush(w->b);
 }
 
 /* Nodes of the table extension, whose types are known by name alone. */
@@ -297,17 +298,17 @@ static void extension_node(struct walk *w, cmark_node *node, bool enter)
 
 	if (strcmp(type, "table") == 0) {
 		if (enter)
-			html_end(&w->html, &w->b);
-		builder_flush(&w->b);
-		builder_table_end(&w->b);
+			html_end(&w->html, w->b);
+		builder_flush(w->b);
+		builder_table_end(w->b);
 	} else if (strcmp(type, "table_cell") == 0) {
 		w->in_cell = enter;
 		if (!enter)
-			builder_cell(&w->b);
+			builder_cell(w->b);
 	} else if (!enter && strcmp(type, "table_header") == 0) {
-		builder_row(&w->b, true);
+		builder_row(w->b, true);
 	} else if (!enter && strcmp(type, "table_row") == 0) {
-		builder_row(&w->b, false);
+		builder_row(w->b, false);
 	}
 }
 
@@ -316,8 +317,8 @@ static void item_node(struct walk *w, bool enter)
 	start_block(w);
 	w->items += enter ? 1 : -1;
 	if (enter && !w->html.in_cell) {
-		w->b.kind = BLOCK_LIST_ITEM;
-		w->b.depth = w->items - 1;
+		w->b->kind = BLOCK_LIST_ITEM;
+		w->b->depth = w->items - 1;
 	}
 }
 
@@ -327,9 +328,9 @@ static void heading_node(struct walk *w, cmark_node *node, bool enter)
 		end_heading(w, node);
 		return;
 	}
-	html_end(&w->html, &w->b);
-	builder_flush(&w->b);
-	builder_flush_lead(&w->b);
+	html_end(&w->html, w->b);
+	builder_flush(w->b);
+	builder_flush_lead(w->b);
 	w->in_heading = true;
 }
 
@@ -341,9 +342,9 @@ static bool leaf_node(struct walk *w, cmark_node *node, cmark_node_type type)
 	else if (type == CMARK_NODE_CODE)
 		add_code_span(w, literal(node));
 	else if (type == CMARK_NODE_SOFTBREAK || type == CMARK_NODE_LINEBREAK)
-		builder_space(&w->b);
+		builder_space(w->b);
 	else if (type == CMARK_NODE_HTML_INLINE || type == CMARK_NODE_HTML_BLOCK)
-		html_feed(&w->html, &w->b, &w->shortcodes, literal(node));
+		html_feed(&w->html, w->b, &w->shortcodes, literal(node));
 	else if (type == CMARK_NODE_CODE_BLOCK)
 		add_code_block(w, node);
 	else if (type == CMARK_NODE_THEMATIC_BREAK)
@@ -366,7 +367,7 @@ static void visit(struct walk *w, cmark_node *node, bool enter)
 {
 	cmark_node_type type = cmark_node_get_type(node);
 
-	if (type == CMARK_NODE_HTML_BLOCK && w->b.kind == BLOCK_LIST_ITEM)
+	if (type == CMARK_NODE_HTML_BLOCK && w->b->kind == BLOCK_LIST_ITEM)
 		start_block(w);
 	if (enter && has_lines(type))
 		note_lines(w, node);
@@ -375,8 +376,8 @@ static void visit(struct walk *w, cmark_node *node, bool enter)
 		if (type == CMARK_NODE_HTML_BLOCK)
 			note_lines(w, node);
 		if (type == CMARK_NODE_HTML_BLOCK && !w->html.in_cell &&
-		    w->b.kind != BLOCK_LIST_ITEM)
-			builder_flush(&w->b);
+		    w->b->kind != BLOCK_LIST_ITEM)
+			builder_flush(w->b);
 		return;
 	}
 	if (type == CMARK_NODE_HEADING)
@@ -398,15 +399,17 @@ static enum err_code walk_tree(struct walk *w, cmark_node *root, struct err *err
 
 	if (!iter)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	while ((event = cmark_iter_next(iter)) != CMARK_EVENT_DONE && !builder_failed(&w->b)) {
+	while ((event = cmark_iter_next(iter)) != CMARK_EVENT_DONE && !builder_failed(w->b)) {
 		cmark_node *node = cmark_iter_get_node(iter);
 
 		if (event == CMARK_EVENT_ENTER || event == CMARK_EVENT_EXIT)
 			visit(w, node, event == CMARK_EVENT_ENTER);
 	}
 	cmark_iter_free(iter);
-	html_end(&w->html, &w->b);
-	return builder_finish(&w->b);
+	html_end(&w->html, w->b);
+	builder_flush(w->b);
+	builder_flush_lead(w->b);
+	return w->b->code;
 }
 
 static enum err_code index_lines(struct walk *w, struct err *err)
@@ -416,7 +419,7 @@ static enum err_code index_lines(struct walk *w, struct err *err)
 	for (size_t i = 0; i < w->source.len; i++)
 		count += w->source.ptr[i] == '\n';
 	if (size_mul(count, sizeof(size_t), &bytes))
-		w->lines = alloc_get(w->b.arena->alloc, bytes);
+		w->lines = alloc_get(w->b->arena->alloc, bytes);
 	if (!w->lines)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	w->lines[w->line_count++] = 0;
@@ -452,13 +455,51 @@ static cmark_node *parse_tree(struct str source)
 	return root;
 }
 
+enum err_code markdown_feed(struct builder *b, struct str body, size_t front_lines, struct err *err)
+{
+	const struct alloc *alloc = b->arena->alloc;
+	struct walk w = {.b = b, .front_lines = front_lines};
+	struct buf source;
+	cmark_node *root = NULL;
+	enum err_code code;
+
+	line_map_init(&w.tab_lines, alloc);
+	line_map_init(&w.code_lines, alloc);
+	shortcode_list_init(&w.shortcodes, alloc);
+	/* placeholders and guards lengthen the text, each at most as often as it has bytes */
+	buf_init(&source, alloc, body.len * 4 + 64);
+	buf_init(&w.scratch, alloc, body.len * 4 + 4096);
+	if (body.len && !(body = tabs_fence(body, b->arena, &w.tab_lines)).ptr) {
+		code = arena_fail(b->arena, err);
+		goto out;
+	}
+	code = shortcode_replace(body, &w.shortcodes, &source, &w.code_lines, err);
+	if (code != ERR_OK)
+		goto out;
+	w.source = buf_str(&source);
+	code = index_lines(&w, err);
+	if (code != ERR_OK)
+		goto out;
+	root = parse_tree(w.source);
+	code = root ? walk_tree(&w, root, err) : err_set(err, ERR_NOMEM, "out of memory");
+out:
+	if (root)
+		cmark_node_free(root);
+	alloc_free(alloc, w.lines);
+	line_map_release(&w.tab_lines);
+	line_map_release(&w.code_lines);
+	shortcode_list_release(&w.shortcodes);
+	buf_release(&w.scratch);
+	buf_release(&source);
+	return code;
+}
+
 enum err_code parse_markdown(struct str text, struct arena *arena, struct document *out,
 			     struct err *err)
 {
 	struct frontmatter front;
-	struct walk w = {.line_count = 0};
-	struct buf source;
-	cmark_node *root = NULL;
+	struct builder b;
+	size_t front_lines = 0;
 	enum err_code code;
 
 	document_init(out);
@@ -474,37 +515,12 @@ enum err_code parse_markdown(struct str text, struct arena *arena, struct docume
 	out->url = front.url;
 	out->slug = front.slug;
 	out->draft = front.draft;
-	line_map_init(&w.tab_lines, arena->alloc);
-	line_map_init(&w.code_lines, arena->alloc);
 	for (const char *c = text.ptr; c < front.body.ptr; c++)
-		w.front_lines += *c == '\n';
-	if (front.body.len && !(front.body = tabs_fence(front.body, arena, &w.tab_lines)).ptr) {
-		line_map_release(&w.tab_lines);
-		return arena_fail(arena, err);
-	}
-	/* placeholders and guards lengthen the text, each at most as often as it has bytes */
-	buf_init(&source, arena->alloc, front.body.len * 4 + 64);
-	buf_init(&w.scratch, arena->alloc, front.body.len * 4 + 4096);
-	shortcode_list_init(&w.shortcodes, arena->alloc);
-	builder_init(&w.b, arena, out, front.body.len * 4 + 4096, err);
-	code = shortcode_replace(front.body, &w.shortcodes, &source, &w.code_lines, err);
-	if (code != ERR_OK)
-		goto out;
-	w.source = buf_str(&source);
-	code = index_lines(&w, err);
-	if (code != ERR_OK)
-		goto out;
-	root = parse_tree(w.source);
-	code = root ? walk_tree(&w, root, err) : err_set(err, ERR_NOMEM, "out of memory");
-out:
-	if (root)
-		cmark_node_free(root);
-	alloc_free(arena->alloc, w.lines);
-	line_map_release(&w.tab_lines);
-	line_map_release(&w.code_lines);
-	builder_release(&w.b);
-	shortcode_list_release(&w.shortcodes);
-	buf_release(&w.scratch);
-	buf_release(&source);
+		front_lines += *c == '\n';
+	builder_init(&b, arena, out, front.body.len * 4 + 4096, err);
+	code = markdown_feed(&b, front.body, front_lines, err);
+	if (code == ERR_OK)
+		code = builder_finish(&b);
+	builder_release(&b);
 	return code;
 }

@@ -1,5 +1,7 @@
 #include "parse/parse.h"
 
+#include "parse/formats.h"
+
 struct ending {
 	const char *text;
 	enum parse_format format;
@@ -34,7 +36,20 @@ bool parse_format_is_code(enum parse_format format)
 enum err_code parse_document(enum parse_format format, struct str text, struct arena *arena,
 			     struct document *out, struct err *err)
 {
-	if (format == PARSE_PLAIN)
+	switch (format) {
+	case PARSE_YAML:
+		return parse_yaml(text, arena, out, err);
+	case PARSE_NOTEBOOK:
+		return parse_notebook(text, arena, out, err);
+	case PARSE_PLAIN:
 		return parse_plain(text, arena, out, err);
+	case PARSE_HTML:
+	case PARSE_RST:
+	case PARSE_PYTHON:
+	case PARSE_GO:
+	case PARSE_UNKNOWN:
+	case PARSE_MARKDOWN:
+		break;
+	}
 	return parse_markdown(text, arena, out, err);
 }

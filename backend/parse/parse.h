@@ -30,9 +30,9 @@ bool parse_format_is_code(enum parse_format format);
 /*
  * Parses `text` (valid UTF-8, without a byte order mark) into *out; all in it lives in the arena, or
  * is a view of `text`, which must live as long. PARSE_UNKNOWN is read as HTML when it begins like
- * that, else as Markdown. Damaged input is never an error: what can be read of it is kept. Fails with
- * ERR_NOMEM, or ERR_LIMIT (too large, nested too deeply), which mean this document alone. Linear time;
- * thread-safe.
+ * that, else as Markdown. Damaged input is hardly ever an error: what can be read of it is kept. Fails
+ * with ERR_NOMEM, with ERR_LIMIT (too large, nested too deeply) or ERR_FORMAT (nothing can be read:
+ * a notebook that is no JSON), which mean this document alone. Linear time; thread-safe.
  */
 enum err_code parse_document(enum parse_format format, struct str text, struct arena *arena,
 			     struct document *out, struct err *err) WARN_UNUSED;

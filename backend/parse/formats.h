@@ -1,0 +1,22 @@
+/* The parsers behind parse_document(), one a format; all keep its promises. */
+#ifndef DOCS_BOT_PARSE_FORMATS_H
+#define DOCS_BOT_PARSE_FORMATS_H
+
+#include "parse/document.h"
+
+/*
+ * Manifests: a section for each document, its heading "Kind name (namespace)", leading comments as
+ * paragraphs, the text of the document as code. Other files: one section, or one for each few
+ * top-level keys of a long one. Text that is not YAML (Helm templates) is kept as it is.
+ */
+enum err_code parse_yaml(struct str text, struct arena *arena, struct document *out,
+			 struct err *err) WARN_UNUSED;
+
+/*
+ * Jupyter notebooks of format 3 and 4: Markdown cells, code cells in the kernel's language, the
+ * beginning of text that they wrote. ERR_FORMAT when it is not JSON.
+ */
+enum err_code parse_notebook(struct str text, struct arena *arena, struct document *out,
+			     struct err *err) WARN_UNUSED;
+
+#endif
