@@ -104,6 +104,7 @@ def environment():
     env.update(DOCS_BOT_MODELS_DIR=str(MODELS_DIR), DOCS_BOT_SHARED=str(SHARED),
                DOCS_BOT_BIN=str(BINARY), LC_ALL="C.UTF-8", PYTHONDONTWRITEBYTECODE="1",
                DOCS_BOT_MAKE_TINY_MODEL=str(BUILD / "dev" / "tests" / "make_tiny_model"),
+               DOCS_BOT_LIST_SOURCE=str(BUILD / "dev" / "tests" / "list_source"),
                DOCS_BOT_BENCH_FLOOR=str(BUILD / "dev" / "bench" / "bench_floor"))
     env.setdefault("DOCS_BOT_MODEL_SOURCES", "packages")
     for name in ("MODEL", "PORT", "EMBEDDING_MODEL", "DOCS_BOT_DATA_DIR", "MAKEFLAGS", "MAKELEVEL"):
@@ -397,10 +398,16 @@ def pytest(log, name, files, env=None, timeout=900):
 CLI_TESTS = ("test_cli.py", "test_bad_input.py", "test_bench.py")
 MAKE_RUN_TESTS = ("test_make_run.py",)
 DISPATCH_TESTS = ("test_dispatch.py",)
+SOURCE_TESTS = ("test_source_git.py",)
 
 
 def cli(log):
     return pytest(log, "cli", [TESTS / "e2e" / f for f in CLI_TESTS])
+
+
+def sources(log):
+    """Repositories and websites on loopback, through build/dev/tests/list_source."""
+    return pytest(log, "sources", [TESTS / "e2e" / f for f in SOURCE_TESTS])
 
 
 def dispatch(log):
@@ -466,7 +473,7 @@ def server(log):
         return without_index()
     files = [f for f in sorted((TESTS / "e2e").glob("*.py"))
              if re.search(r"^test_|_test$", f.stem)
-             and f.name not in CLI_TESTS + MAKE_RUN_TESTS + DISPATCH_TESTS]
+             and f.name not in CLI_TESTS + MAKE_RUN_TESTS + DISPATCH_TESTS + SOURCE_TESTS]
     if not files:
         return Result(failed=1, notes=["there is no server test in tests/e2e"])
     with Server(log) as running:
@@ -574,6 +581,7 @@ STEPS = [
     Step("build-fuzz", build_fuzz),
     Step("fuzz", fuzz_replay, ("build-fuzz",)),
     Step("cli", cli, ("build-release", "build-dev")),
+    Step("sources", sources, ("build-dev",)),
     Step("dispatch", dispatch, ("build-dev", "background")),
     Step("golden", golden, ("build-dev", "background")),
     Step("tokens", tokens, ("build-dev", "background")),

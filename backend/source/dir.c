@@ -15,18 +15,16 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
-#include "source/source.h"
+#include "source/filter.h"
 
 #define DEPTH_MAX 64
-#define SKIP_MAX  10000 /* entries in the report of what was left out */
 
 struct dir_source {
 	struct source base;
 	const struct alloc *alloc;
 	struct arena arena; /* of the options' copies */
 	struct str root;    /* real path, without '/' at its end, NUL-terminated */
-	const struct str *include, *exclude;
-	size_t include_count, exclude_count;
+	struct source_filter filter;
 	size_t max_file_bytes, max_files;
 };
 
@@ -40,54 +38,18 @@ struct walk {
 	struct dir_source *source;
 	struct arena *arena;
 	struct err *err;
-	struct source_item *items;
-	struct source_skip *skips;
+	struct source_listing listing;
 	struct visited *visited;
 	struct str *links; /* relative paths, to be followed at the end */
-	size_t item_count, item_capacity;
-	size_t skip_count, skip_capacity;
 	size_t visited_count, visited_capacity;
 	size_t link_count, link_capacity;
 	bool following;      /* links, after the real folders */
 	char path[PATH_MAX]; /* of the entry being looked at */
 };
 
-static enum err_code make_room(struct walk *w, void **items, size_t count, size_t *capacity,
-			       size_t size)
-{
-	size_t grown = *capacity ? *capacity * 2 : 32, bytes;
-	void *ptr = NULL;
-
-	if (count < *capacity)
-		return ERR_OK;
-	if (size_mul(grown, size, &bytes))
-		ptr = alloc_resize(w->source->alloc, *items, bytes);
-	if (!ptr)
-		return err_set(w->err, ERR_NOMEM, "out of memory");
-	*items = ptr;
-	*capacity = grown;
-	return ERR_OK;
-}
-
 static enum err_code add_skip(struct walk *w, struct str path, struct str reason)
 {
-	void *items = w->skips;
-	enum err_code code;
-	size_t replaced;
-
-	if (w->skip_count == SKIP_MAX)
-		return ERR_OK;
-	code = make_room(w, &items, w->skip_count, &w->skip_capacity, sizeof(*w->skips));
-	if (code != ERR_OK)
-		return code;
-	w->skips = items;
-	/* names of any bytes are possible; the report is UTF-8 */
-	path = utf8_repair(w->arena, path, &replaced);
-	path = path.ptr ? arena_str(w->arena, path) : path;
-	if (!path.ptr || !reason.ptr)
-		return arena_fail(w->arena, w->err);
-	w->skips[w->skip_count++] = (struct source_skip){path, reason};
-	return ERR_OK;
+	return source_add_skip(&w->listing, path, reason, w->err);
 }
 
 static enum err_code skip_errno(struct walk *w, struct str path, int error)
@@ -98,43 +60,6 @@ static enum err_code skip_errno(struct walk *w, struct str path, int error)
 	return add_skip(w, path,
 			arena_printf(w->arena, "cannot be read: %s",
 				     strerror_r(error, text, sizeof(text))));
-}
-
-static bool is_known_format(struct str path)
-{
-	static const char *const suffixes[] = {".md", ".markdown", ".mdx", ".txt"};
-
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		struct str suffix = str_c(suffixes[i]);
-
-		if (path.len > suffix.len &&
-		    str_eq_nocase(str_slice(path, path.len - suffix.len, path.len), suffix))
-			return true;
-	}
-	return false;
-}
-
-static bool matches_any(const struct str *globs, size_t count, struct str path)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct str glob = globs[i];
-
-		/* "drafts/" names the folder, as in .gitignore */
-		if (glob.len > 1 && glob.ptr[glob.len - 1] == '/')
-			glob.len--;
-		if (source_glob_match(glob, path))
-			return true;
-	}
-	return false;
-}
-
-static bool is_wanted(const struct dir_source *s, struct str path)
-{
-	if (matches_any(s->exclude, s->exclude_count, path))
-		return false;
-	if (s->include_count)
-		return matches_any(s->include, s->include_count, path);
-	return is_known_format(path);
 }
 
 /* The absolute path in w->path; false when it is too long for the system. */
@@ -149,8 +74,6 @@ static bool full_path(struct walk *w, struct str relative)
 static enum err_code add_file(struct walk *w, struct str path, const struct stat *info)
 {
 	const struct dir_source *s = w->source;
-	void *items = w->items;
-	enum err_code code;
 	struct stat opened;
 	int fd;
 
@@ -171,21 +94,9 @@ static enum err_code add_file(struct walk *w, struct str path, const struct stat
 		return skip_errno(w, path, error);
 	}
 	close(fd);
-	if (w->item_count == s->max_files)
-		return err_set(w->err, ERR_LIMIT,
-			       "more than %zu files in %s: index a smaller folder, or leave some "
-			       "out with --exclude",
-			       s->max_files, s->root.ptr);
-	code = make_room(w, &items, w->item_count, &w->item_capacity, sizeof(*w->items));
-	if (code != ERR_OK)
-		return code;
-	w->items = items;
-	path = arena_str(w->arena, path);
-	if (!path.ptr)
-		return arena_fail(w->arena, w->err);
-	w->items[w->item_count++] =
-		(struct source_item){.path = path, .size = (size_t)info->st_size};
-	return ERR_OK;
+	const struct source_item item = {
+		.path = path, .size = (size_t)info->st_size, .id = STR(""), .url = STR("")};
+	return source_add_item(&w->listing, &item, w->err);
 }
 
 /* Notes a folder; *first is false when it was noted before. */
@@ -199,7 +110,8 @@ static enum err_code visit(struct walk *w, const struct stat *info, bool *first)
 	for (size_t i = 0; w->following && i < w->visited_count; i++)
 		if (w->visited[i].dev == info->st_dev && w->visited[i].ino == info->st_ino)
 			return ERR_OK;
-	code = make_room(w, &items, w->visited_count, &w->visited_capacity, sizeof(*w->visited));
+	code = source_make_room(w->source->alloc, &items, w->visited_count, &w->visited_capacity,
+				sizeof(*w->visited), w->err);
 	if (code != ERR_OK)
 		return code;
 	w->visited = items;
@@ -213,7 +125,8 @@ static enum err_code add_link(struct walk *w, struct str path)
 	void *items = w->links;
 	enum err_code code;
 
-	code = make_room(w, &items, w->link_count, &w->link_capacity, sizeof(*w->links));
+	code = source_make_room(w->source->alloc, &items, w->link_count, &w->link_capacity,
+				sizeof(*w->links), w->err);
 	if (code != ERR_OK)
 		return code;
 	w->links = items;
@@ -242,12 +155,7 @@ static enum err_code walk_entry(struct walk *w, struct str path, int depth)
 		return add_link(w, path);
 	if (S_ISDIR(info.st_mode))
 		return walk_folder(w, path, &info, depth + 1);
-	return is_wanted(w->source, path) ? add_file(w, path, &info) : ERR_OK;
-}
-
-static bool is_ignored_name(const char *name)
-{
-	return name[0] == '.' || strcmp(name, "node_modules") == 0;
+	return source_filter_wants(&w->source->filter, path) ? add_file(w, path, &info) : ERR_OK;
 }
 
 static enum err_code read_folder(struct walk *w, struct str path, DIR *dir, int depth)
@@ -262,7 +170,7 @@ static enum err_code read_folder(struct walk *w, struct str path, DIR *dir, int 
 		entry = readdir(dir);
 		if (!entry)
 			return errno ? skip_errno(w, path, errno) : ERR_OK;
-		if (is_ignored_name(entry->d_name))
+		if (source_ignored_name(str_c(entry->d_name)))
 			continue;
 		buf_init(&child, w->source->alloc, path.len + 1 + NAME_MAX + 1);
 		if (path.len) {
@@ -286,7 +194,7 @@ static enum err_code walk_folder(struct walk *w, struct str path, const struct s
 	bool first;
 	DIR *dir;
 
-	if (path.len && matches_any(w->source->exclude, w->source->exclude_count, path))
+	if (path.len && source_filter_excludes(&w->source->filter, path))
 		return ERR_OK;
 	if (depth > DEPTH_MAX)
 		return add_skip(w, path, STR("folders are nested too deeply"));
@@ -318,13 +226,13 @@ static enum err_code follow_link(struct walk *w, struct str path)
 	if (!full_path(w, path))
 		return add_skip(w, path, STR("the path is too long"));
 	if (stat(w->path, &info) != 0) {
-		if (!is_wanted(w->source, path) && errno == ENOENT)
+		if (!source_filter_wants(&w->source->filter, path) && errno == ENOENT)
 			return ERR_OK;
 		return add_skip(w, path,
 				errno == ELOOP ? STR("the link leads to itself")
 					       : STR("the link leads nowhere"));
 	}
-	if (!S_ISDIR(info.st_mode) && !is_wanted(w->source, path))
+	if (!S_ISDIR(info.st_mode) && !source_filter_wants(&w->source->filter, path))
 		return ERR_OK;
 	target = realpath(w->path, NULL);
 	if (!target)
@@ -341,37 +249,6 @@ static enum err_code follow_link(struct walk *w, struct str path)
 	return walk_folder(w, path, &info, depth);
 }
 
-static int compare_items(const void *a, const void *b)
-{
-	return str_cmp(((const struct source_item *)a)->path,
-		       ((const struct source_item *)b)->path);
-}
-
-static int compare_skips(const void *a, const void *b)
-{
-	return str_cmp(((const struct source_skip *)a)->path,
-		       ((const struct source_skip *)b)->path);
-}
-
-static enum err_code copy_lists(struct walk *w, struct source_list *out)
-{
-	out->items = arena_array(w->arena, w->item_count, sizeof(*out->items));
-	out->skipped = arena_array(w->arena, w->skip_count, sizeof(*out->skipped));
-	if (!out->items || !out->skipped)
-		return arena_fail(w->arena, w->err);
-	if (w->item_count) {
-		memcpy(out->items, w->items, w->item_count * sizeof(*w->items));
-		qsort(out->items, w->item_count, sizeof(*w->items), compare_items);
-	}
-	if (w->skip_count) {
-		memcpy(out->skipped, w->skips, w->skip_count * sizeof(*w->skips));
-		qsort(out->skipped, w->skip_count, sizeof(*w->skips), compare_skips);
-	}
-	out->count = w->item_count;
-	out->skip_count = w->skip_count;
-	return ERR_OK;
-}
-
 static enum err_code dir_list(struct source *base, struct arena *arena, struct source_list *out,
 			      struct err *err)
 {
@@ -383,6 +260,8 @@ static enum err_code dir_list(struct source *base, struct arena *arena, struct s
 	if (!w)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	*w = (struct walk){.source = s, .arena = arena, .err = err};
+	w->listing = (struct source_listing){
+		.alloc = s->alloc, .arena = arena, .max_files = s->max_files, .what = s->root.ptr};
 	full_path(w, STR(""));
 	if (stat(w->path, &info) != 0) {
 		code = err_set(err, ERR_NOTFOUND, "folder %s is gone: index another one",
@@ -395,10 +274,9 @@ static enum err_code dir_list(struct source *base, struct arena *arena, struct s
 	for (size_t i = 0; i < w->link_count && code == ERR_OK; i++)
 		code = follow_link(w, w->links[i]);
 	if (code == ERR_OK)
-		code = copy_lists(w, out);
+		code = source_listing_finish(&w->listing, out, err);
 out:
-	alloc_free(s->alloc, w->items);
-	alloc_free(s->alloc, w->skips);
+	source_listing_release(&w->listing);
 	alloc_free(s->alloc, w->visited);
 	alloc_free(s->alloc, w->links);
 	alloc_free(s->alloc, w);
@@ -458,28 +336,12 @@ static void read_revision(const char *root, char out[65])
 	git_libgit2_shutdown();
 }
 
-static const struct str *copy_globs(struct arena *arena, const struct str *globs, size_t count)
-{
-	struct str *copy = arena_array(arena, count, sizeof(*copy));
-
-	for (size_t i = 0; copy && i < count; i++) {
-		copy[i] = arena_str(arena, globs[i]);
-		if (!copy[i].ptr)
-			return NULL;
-	}
-	return copy;
-}
-
 static enum err_code copy_options(struct dir_source *s, const struct source_dir_options *options,
 				  const char *real, struct err *err)
 {
 	struct str name = str_c(options->name), rest, part;
 
 	s->root = arena_str(&s->arena, str_c(real));
-	s->include = copy_globs(&s->arena, options->include, options->include_count);
-	s->exclude = copy_globs(&s->arena, options->exclude, options->exclude_count);
-	s->include_count = options->include_count;
-	s->exclude_count = options->exclude_count;
 	s->max_file_bytes = options->max_file_bytes;
 	s->max_files = options->max_files;
 	rest = str_c(real);
@@ -487,10 +349,11 @@ static enum err_code copy_options(struct dir_source *s, const struct source_dir_
 		if (!rest.ptr)
 			name = part.len ? part : STR("root");
 	name = arena_str(&s->arena, name);
-	if (!s->root.ptr || !s->include || !s->exclude || !name.ptr)
+	if (!s->root.ptr || !name.ptr)
 		return arena_fail(&s->arena, err);
 	s->base.name = name.ptr;
-	return ERR_OK;
+	return source_filter_init(&s->filter, options->include, options->include_count,
+				  options->exclude, options->exclude_count, &s->arena, err);
 }
 
 enum err_code source_dir_open(const struct source_dir_options *options, const struct alloc *alloc,

@@ -99,21 +99,21 @@ static void test_formats(void **state)
 static void test_globs(void **state)
 {
 	struct fixture *f = *state;
-	struct str include[] = {STR("docs/**"), STR("*.rst")};
+	struct str include[] = {STR("docs/**"), STR("*.adoc")};
 	struct str exclude[] = {STR("drafts/"), STR("docs/old/*.md")};
 
 	temp_dir_write(&f->dir, "docs/a.md", STR(""));
 	temp_dir_write(&f->dir, "docs/x/drafts/b.md", STR(""));
 	temp_dir_write(&f->dir, "docs/old/c.md", STR(""));
 	temp_dir_write(&f->dir, "docs/old/d.txt", STR(""));
-	temp_dir_write(&f->dir, "e.rst", STR(""));
+	temp_dir_write(&f->dir, "e.adoc", STR(""));
 	temp_dir_write(&f->dir, "f.md", STR(""));
 	f->options.exclude = exclude;
 	f->options.exclude_count = 2;
 	check_list(f, "docs/a.md 0\ndocs/old/d.txt 0\nf.md 0\n", "");
 	f->options.include = include;
 	f->options.include_count = 2;
-	check_list(f, "docs/a.md 0\ndocs/old/d.txt 0\ne.rst 0\n", "");
+	check_list(f, "docs/a.md 0\ndocs/old/d.txt 0\ne.adoc 0\n", "");
 }
 
 static void test_links(void **state)
