@@ -13,7 +13,7 @@ from pathlib import Path
 
 BACKEND = Path(__file__).resolve().parent.parent / "backend"
 
-PORTS = {"embed", "store", "llm", "state", "source"}
+PORTS = {"embed", "rerank", "store", "llm", "state", "source"}
 
 # What a folder may include beside itself. A port's backends (store/sqlite, embed/inproc) count as
 # the port's folder here; that nobody outside it names them is checked below.
@@ -32,8 +32,11 @@ ALLOWED = {
 
 # Concrete backends are named by these files alone, beside the backend itself. Models are files
 # that `model fetch` puts where the in-process embedder reads them.
-CONCRETE = re.compile(r"^(?:embed|store|llm|state)/[a-z0-9]+/")
+CONCRETE = re.compile(r"^(?:embed|rerank|store|llm|state)/[a-z0-9]+/")
 MAY_NAME_CONCRETE = re.compile(r"^cmd/")
+
+# A backend that is built on another one's parts: the cross-encoder on the embedder's encoder.
+BUILT_ON = {("rerank/inproc/", "embed/inproc/")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 
@@ -57,10 +60,11 @@ def findings_in(source, known):
         if target not in known:
             yield f'{where}: "{target}" is not a path from backend/'
             continue
-        other = module_of(target)
+        other, concrete = module_of(target), CONCRETE.match(target)
+        if concrete and any(inside.startswith(a) and target.startswith(b) for a, b in BUILT_ON):
+            continue
         if other != module and other not in ALLOWED[module]:
             yield f"{where}: {module} must not include {other} ({target})"
-        concrete = CONCRETE.match(target)
         if concrete and not inside.startswith(concrete.group(0)) and not MAY_NAME_CONCRETE.match(inside):
             yield f"{where}: only cmd/ names a concrete backend ({target})"
 

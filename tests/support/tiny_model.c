@@ -69,7 +69,8 @@ static bool write_tokenizer_config(const char *dir, enum tiny_kind kind)
 	return done;
 }
 
-static bool write_config(const char *dir, enum tiny_kind kind)
+/* `more`: further members of config.json, each behind a comma. */
+static bool write_config(const char *dir, enum tiny_kind kind, const char *more)
 {
 	struct buf text;
 	buf_init(&text, alloc_default(), MAX_BYTES);
@@ -81,14 +82,14 @@ static bool write_config(const char *dir, enum tiny_kind kind)
 		buf_printf(&text,
 			   "\"model_type\": \"bert\", \"max_position_embeddings\": %d, "
 			   "\"layer_norm_eps\": 1e-12, \"type_vocab_size\": 2, "
-			   "\"pad_token_id\": 0}\n",
-			   TINY_MAX_TOKENS);
+			   "\"pad_token_id\": 0%s}\n",
+			   TINY_MAX_TOKENS, more);
 	else
 		buf_printf(&text,
 			   "\"model_type\": \"mpnet\", \"max_position_embeddings\": %d, "
 			   "\"layer_norm_eps\": 1e-05, \"relative_attention_num_buckets\": %d, "
-			   "\"pad_token_id\": 1}\n",
-			   TINY_MAX_TOKENS + 2, TINY_BUCKETS);
+			   "\"pad_token_id\": 1%s}\n",
+			   TINY_MAX_TOKENS + 2, TINY_BUCKETS, more);
 	bool done = write_file(dir, "config.json", &text);
 	buf_release(&text);
 	return done;
@@ -156,7 +157,16 @@ static void add_layer(struct writer *w, enum tiny_kind kind, int layer)
 	}
 }
 
-static bool write_weights(const char *dir, enum tiny_kind kind, const char *prefix)
+/* The head of a cross-encoder, with weights that spread the logits over some units. */
+static void add_head(struct writer *w)
+{
+	add_pair(w, "pooler.dense", TINY_HIDDEN, TINY_HIDDEN);
+	w->prefix = "";
+	add_tensor(w, "classifier.weight", 1, TINY_HIDDEN, 0, 1);
+	add_tensor(w, "classifier.bias", 0, 1, 0, 0.3F);
+}
+
+static bool write_weights(const char *dir, enum tiny_kind kind, const char *prefix, bool head)
 {
 	struct writer w = {.prefix = prefix, .state = kind == TINY_BERT ? 1U : 2U};
 	struct buf file;
@@ -175,6 +185,8 @@ static bool write_weights(const char *dir, enum tiny_kind kind, const char *pref
 	add_pair(&w, "embeddings.LayerNorm", TINY_HIDDEN, 0);
 	for (int layer = 0; layer < TINY_LAYERS; layer++)
 		add_layer(&w, kind, layer);
+	if (head)
+		add_head(&w);
 	buf_printf(&w.header, ",\"__metadata__\":{\"format\":\"pt\"}}");
 	while (w.header.len % 8 != 0)
 		buf_append_byte(&w.header, ' ');
@@ -192,11 +204,27 @@ static bool write_weights(const char *dir, enum tiny_kind kind, const char *pref
 
 bool tiny_model_write_prefixed(const char *dir, enum tiny_kind kind, const char *prefix)
 {
-	return write_config(dir, kind) && write_vocab(dir, kind) &&
-	       write_tokenizer_config(dir, kind) && write_weights(dir, kind, prefix);
+	return write_config(dir, kind, "") && write_vocab(dir, kind) &&
+	       write_tokenizer_config(dir, kind) && write_weights(dir, kind, prefix, false);
 }
 
 bool tiny_model_write(const char *dir, enum tiny_kind kind)
 {
 	return tiny_model_write_prefixed(dir, kind, "");
+}
+
+bool tiny_model_write_cross(const char *dir, const char *activation)
+{
+	struct buf more;
+	buf_init(&more, alloc_default(), 4096);
+	buf_printf(&more, ", \"architectures\": [\"BertForSequenceClassification\"], "
+			  "\"id2label\": {\"0\": \"LABEL_0\"}, \"label2id\": {\"LABEL_0\": 0}");
+	if (activation)
+		buf_printf(&more, ", \"sentence_transformers\": {\"activation_fn\": \"%s\"}",
+			   activation);
+	bool done = !more.failed && write_config(dir, TINY_BERT, more.ptr) &&
+		    write_vocab(dir, TINY_BERT) && write_tokenizer_config(dir, TINY_BERT) &&
+		    write_weights(dir, TINY_BERT, "bert.", true);
+	buf_release(&more);
+	return done;
 }

@@ -27,6 +27,12 @@ bool tiny_model_write(const char *dir, enum tiny_kind kind);
 /* The same with `prefix` ("bert.", "mpnet.") in front of every tensor's name. */
 bool tiny_model_write_prefixed(const char *dir, enum tiny_kind kind, const char *prefix);
 
+/*
+ * A BERT cross-encoder with one label (BertForSequenceClassification), as sentence-transformers
+ * saves it. `activation` is the dotted name of the function on its logit; NULL: none is named.
+ */
+bool tiny_model_write_cross(const char *dir, const char *activation);
+
 /* Number of entries of vocab.txt. */
 size_t tiny_model_vocab(enum tiny_kind kind);
 

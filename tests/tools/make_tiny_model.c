@@ -1,4 +1,4 @@
-/* make_tiny_model FOLDER [bert|mpnet]: the tiny model of the unit tests, for the end-to-end tests. */
+/* make_tiny_model FOLDER [bert|mpnet|cross]: the tiny models of the unit tests, for the other tests. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,11 +7,15 @@
 int main(int argc, char **argv)
 {
 	if (argc < 2 || argc > 3) {
-		fputs("usage: make_tiny_model FOLDER [bert|mpnet]\n", stderr);
+		fputs("usage: make_tiny_model FOLDER [bert|mpnet|cross]\n", stderr);
 		return 2;
 	}
-	bool mpnet = argc == 3 && strcmp(argv[2], "mpnet") == 0;
-	if (!tiny_model_write(argv[1], mpnet ? TINY_MPNET : TINY_BERT)) {
+	const char *kind = argc == 3 ? argv[2] : "bert";
+	bool done = strcmp(kind, "cross") == 0
+			    ? tiny_model_write_cross(argv[1], NULL)
+			    : tiny_model_write(argv[1],
+					       strcmp(kind, "mpnet") == 0 ? TINY_MPNET : TINY_BERT);
+	if (!done) {
 		fprintf(stderr, "make_tiny_model: cannot write into %s\n", argv[1]);
 		return 1;
 	}

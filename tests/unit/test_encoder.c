@@ -433,6 +433,45 @@ static void expect_bad(struct machine *m, const int32_t *ids, size_t a, size_t b
 		ERR_INTERNAL);
 }
 
+static enum err_code run_first(struct machine *m, const int32_t *ids, const uint8_t *types,
+			       const size_t *lengths, size_t count, float *states)
+{
+	struct err err = {0};
+	const struct encoder_input input = {
+		.ids = ids, .types = types, .lengths = lengths, .count = count};
+	return encoder_run_first(m->encoder, &input, m->scratch, states, &err);
+}
+
+/* What the states are worth is tested through the cross-encoder, against transformers. */
+static void test_token_types(void **state)
+{
+	struct fixture *f = *state;
+	float got[2][H], alone[H], other[H];
+	int32_t ids[12];
+	const uint8_t none[12] = {0}, types[12] = {0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 1};
+	const uint8_t wrong[12] = {[11] = 2};
+	const size_t lengths[] = {5, 7};
+	open_weights(f, TINY_BERT, "");
+	struct machine m = make_machine(f, gemm_ops_best(VEC_AVX512), GEMM_F32);
+	fill_ids(ids, 12, 3, f->config.vocab);
+	assert_int_equal(run_first(&m, ids, types, lengths, 2, got[0]), ERR_OK);
+	assert_int_equal(run_first(&m, ids + 5, types + 5, lengths + 1, 1, alone), ERR_OK);
+	assert_memory_equal(got[1], alone, sizeof(alone));
+	assert_int_equal(run_first(&m, ids + 5, none, lengths + 1, 1, other), ERR_OK);
+	assert_true(memcmp(other, alone, sizeof(alone)) != 0);
+	assert_int_equal(run_first(&m, ids + 5, NULL, lengths + 1, 1, alone), ERR_OK);
+	assert_memory_equal(other, alone, sizeof(alone));
+	assert_int_equal(run_first(&m, ids, wrong, lengths, 2, got[0]), ERR_INTERNAL);
+	drop_machine(&m);
+	close_weights(f);
+	open_weights(f, TINY_MPNET, "");
+	m = make_machine(f, gemm_ops_best(VEC_AVX512), GEMM_F32);
+	assert_int_equal(run_first(&m, ids, none, lengths, 2, got[0]), ERR_OK);
+	assert_int_equal(run_first(&m, ids, types, lengths, 2, got[0]), ERR_INTERNAL);
+	drop_machine(&m);
+	close_weights(f);
+}
+
 static void test_bad_ids(void **state)
 {
 	struct fixture *f = *state;
@@ -474,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test_setup_teardown(test_together, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_same_on_all_kernels, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_token_types, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_bad_ids, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_bf16_needs_the_processor, make_dir,
 						remove_dir),

@@ -219,7 +219,7 @@ static void norm_rows(struct work *w, const struct encoder_norm *norm)
 }
 
 /* Token `i` of the run, at `position` of its sequence. */
-static void embed_token(struct work *w, size_t i, int32_t id, size_t position)
+static void embed_token(struct work *w, size_t i, int32_t id, size_t type, size_t position)
 {
 	const struct encoder *enc = w->enc;
 	const struct encoder_weights *weights = &enc->weights;
@@ -227,7 +227,7 @@ static void embed_token(struct work *w, size_t i, int32_t id, size_t position)
 	float *row = w->x + i * hidden;
 	memcpy(row, weights->words + (size_t)id * hidden, hidden * sizeof(*row));
 	if (weights->token_types)
-		enc->ops->vec->add(row, weights->token_types, hidden);
+		enc->ops->vec->add(row, weights->token_types + type * hidden, hidden);
 	enc->ops->vec->add(
 		row, weights->positions + (enc->config.first_position + position) * hidden, hidden);
 }
@@ -249,15 +249,8 @@ static void run_layer(struct work *w, size_t layer, const size_t *lengths, size_
 	norm_rows(w, &enc->weights.norms[layer].out);
 }
 
-/* Mean over the tokens of one sequence; its 1 / length cancels in the normalization. */
-static enum err_code pool(const struct encoder *enc, const float *x, size_t length, float *vector,
-			  struct err *err)
+static enum err_code check_finite(const float *vector, size_t hidden, struct err *err)
 {
-	size_t hidden = enc->config.hidden;
-	memset(vector, 0, hidden * sizeof(*vector));
-	for (size_t i = 0; i < length; i++)
-		enc->ops->vec->add(vector, x + i * hidden, hidden);
-	vec_normalize(vector, hidden);
 	for (size_t i = 0; i < hidden; i++) {
 		if (!isfinite(vector[i]))
 			return err_set(err, ERR_FORMAT,
@@ -267,45 +260,84 @@ static enum err_code pool(const struct encoder *enc, const float *x, size_t leng
 	return ERR_OK;
 }
 
-static enum err_code check_input(const struct encoder_config *c, const int32_t *ids,
-				 const size_t *lengths, size_t count, size_t *total,
-				 struct err *err)
+/* Mean over the tokens of one sequence; its 1 / length cancels in the normalization. */
+static enum err_code pool(const struct encoder *enc, const float *x, size_t length, float *vector,
+			  struct err *err)
 {
+	size_t hidden = enc->config.hidden;
+	memset(vector, 0, hidden * sizeof(*vector));
+	for (size_t i = 0; i < length; i++)
+		enc->ops->vec->add(vector, x + i * hidden, hidden);
+	vec_normalize(vector, hidden);
+	return check_finite(vector, hidden, err);
+}
+
+static enum err_code check_input(const struct encoder_config *c, const struct encoder_input *in,
+				 size_t *total, struct err *err)
+{
+	/* A model without token types knows one, which says nothing. */
+	size_t types = c->token_types ? c->token_types : 1;
 	*total = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (lengths[i] == 0 || lengths[i] > c->max_tokens - *total)
+	for (size_t i = 0; i < in->count; i++) {
+		if (in->lengths[i] == 0 || in->lengths[i] > c->max_tokens - *total)
 			return err_set(err, ERR_INTERNAL,
-				       "encoder input of %zu tokens behind %zu others", lengths[i],
-				       *total);
-		*total += lengths[i];
+				       "encoder input of %zu tokens behind %zu others",
+				       in->lengths[i], *total);
+		*total += in->lengths[i];
 	}
 	for (size_t i = 0; i < *total; i++) {
-		if (ids[i] < 0 || (size_t)ids[i] >= c->vocab)
+		if (in->ids[i] < 0 || (size_t)in->ids[i] >= c->vocab)
 			return err_set(err, ERR_INTERNAL, "token id %d is not in the vocabulary",
-				       (int)ids[i]);
+				       (int)in->ids[i]);
+		if (in->types && in->types[i] >= types)
+			return err_set(err, ERR_INTERNAL, "token type %d, the model has %zu",
+				       (int)in->types[i], types);
 	}
+	return ERR_OK;
+}
+
+/* All layers over the input; *w then holds the last states, [total][hidden] at w->x. */
+static enum err_code run_layers(const struct encoder *enc, const struct encoder_input *in,
+				void *scratch, struct work *w, struct err *err)
+{
+	size_t total;
+	enum err_code code = check_input(&enc->config, in, &total, err);
+	if (code)
+		return code;
+	uintptr_t begin = ((uintptr_t)scratch + GEMM_ALIGN - 1) / GEMM_ALIGN * GEMM_ALIGN;
+	(void)lay_out(enc, total, (unsigned char *)begin, w);
+	for (size_t i = 0, at = 0; i < in->count; i++)
+		for (size_t position = 0; position < in->lengths[i]; position++, at++)
+			embed_token(w, at, in->ids[at], in->types ? in->types[at] : 0, position);
+	norm_rows(w, &enc->weights.embed_norm);
+	for (size_t layer = 0; layer < enc->config.layers; layer++)
+		run_layer(w, layer, in->lengths, in->count);
 	return ERR_OK;
 }
 
 enum err_code encoder_run(const struct encoder *enc, const int32_t *ids, const size_t *lengths,
 			  size_t count, void *scratch, float *vectors, struct err *err)
 {
-	const struct encoder_config *c = &enc->config;
-	size_t total;
-	enum err_code code = check_input(c, ids, lengths, count, &total, err);
-	if (code)
-		return code;
-	uintptr_t begin = ((uintptr_t)scratch + GEMM_ALIGN - 1) / GEMM_ALIGN * GEMM_ALIGN;
+	const struct encoder_input in = {.ids = ids, .lengths = lengths, .count = count};
+	size_t hidden = enc->config.hidden;
 	struct work w;
-	(void)lay_out(enc, total, (unsigned char *)begin, &w);
-	for (size_t i = 0, at = 0; i < count; i++)
-		for (size_t position = 0; position < lengths[i]; position++, at++)
-			embed_token(&w, at, ids[at], position);
-	norm_rows(&w, &enc->weights.embed_norm);
-	for (size_t layer = 0; layer < c->layers; layer++)
-		run_layer(&w, layer, lengths, count);
-	const float *x = w.x;
-	for (size_t i = 0; i < count && !code; x += lengths[i] * c->hidden, i++)
-		code = pool(enc, x, lengths[i], vectors + i * c->hidden, err);
+	enum err_code code = run_layers(enc, &in, scratch, &w, err);
+	const float *x = code ? NULL : w.x;
+	for (size_t i = 0; i < count && !code; x += lengths[i] * hidden, i++)
+		code = pool(enc, x, lengths[i], vectors + i * hidden, err);
+	return code;
+}
+
+enum err_code encoder_run_first(const struct encoder *enc, const struct encoder_input *in,
+				void *scratch, float *states, struct err *err)
+{
+	size_t hidden = enc->config.hidden;
+	struct work w;
+	enum err_code code = run_layers(enc, in, scratch, &w, err);
+	const float *x = code ? NULL : w.x;
+	for (size_t i = 0; i < in->count && !code; x += in->lengths[i] * hidden, i++) {
+		memcpy(states + i * hidden, x, hidden * sizeof(*x));
+		code = check_finite(x, hidden, err);
+	}
 	return code;
 }

@@ -1,6 +1,6 @@
 /*
- * BERT and MPNet encoders: token ids in, one mean-pooled unit-length vector per sequence out. Dense
- * layers in f32, int8 or bf16, everything else in f32.
+ * BERT and MPNet encoders: token ids in, one mean-pooled unit-length vector per sequence out, or the
+ * state of its first token. Dense layers in f32, int8 or bf16, everything else in f32.
  * Architectures as published: Devlin et al. 2018, arXiv:1810.04805 (BERT); Song et al. 2020,
  * arXiv:2004.09297 (MPNet), the latter with the relative attention bias of T5 (Raffel et al.
  * 2019, arXiv:1910.10683).
@@ -73,6 +73,21 @@ size_t encoder_scratch_bytes(const struct encoder *enc);
  */
 enum err_code encoder_run(const struct encoder *enc, const int32_t *ids, const size_t *lengths,
 			  size_t count, void *scratch, float *vectors, struct err *err) WARN_UNUSED;
+
+/* Sequences that stand one behind the other, special tokens included. */
+struct encoder_input {
+	const int32_t *ids;
+	const uint8_t *types; /* token type of each id, below config's token_types; NULL: all 0 */
+	const size_t *lengths;
+	size_t count;
+};
+
+/*
+ * As encoder_run(), but each row of states [count][hidden] is what the last layer has for the
+ * sequence's first token, as it is: what a classification head takes (classifier.h).
+ */
+enum err_code encoder_run_first(const struct encoder *enc, const struct encoder_input *input,
+				void *scratch, float *states, struct err *err) WARN_UNUSED;
 
 /*
  * The row of the relative attention bias for a key `distance` positions right of the query

@@ -16,7 +16,7 @@ struct encoder_norm {
 struct encoder_weights {
 	const float *words;       /* [vocab][hidden] */
 	const float *positions;   /* [positions][hidden] */
-	const float *token_types; /* row 0 is used; NULL for MPNet */
+	const float *token_types; /* [token_types][hidden]; NULL for MPNet */
 	const float *bias_table;  /* [buckets][heads]; NULL for BERT */
 	struct encoder_norm embed_norm;
 	struct encoder_layer_norms {
