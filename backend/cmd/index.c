@@ -63,7 +63,7 @@ static size_t collect_globs(const struct context *ctx, const char *name, struct 
 	return count;
 }
 
-static enum err_code open_sources(struct context *ctx, struct source **sources, size_t *opened,
+static enum err_code open_sources(struct context *ctx, struct index_source *sources, size_t *opened,
 				  struct err *err)
 {
 	struct str include[GLOBS_MAX], exclude[GLOBS_MAX];
@@ -83,18 +83,28 @@ static enum err_code open_sources(struct context *ctx, struct source **sources, 
 				"%s: only local folders can be indexed; clone the repository "
 				"first (`make run DOCS=URL` does)",
 				options.root);
-		enum err_code code = source_dir_open(&options, ctx->alloc, &sources[i], err);
+		enum err_code code = source_dir_open(&options, ctx->alloc, &sources[i].source, err);
 		if (code)
 			return code;
 		++*opened;
 		for (size_t j = 0; j < i; j++)
-			if (strcmp(sources[j]->name, sources[i]->name) == 0)
+			if (strcmp(sources[j].source->name, sources[i].source->name) == 0)
 				return err_set(err, ERR_INVALID,
 					       "two sources are named '%s': index them one by one "
 					       "with --source NAME",
-					       sources[i]->name);
+					       sources[i].source->name);
 	}
 	return ERR_OK;
+}
+
+static json_t *repo_json(const struct index_repo *repo)
+{
+	if (repo->error)
+		return json_pack("{s:o, s:o}", "repo", json_from_str(str_c(repo->name)), "error",
+				 json_from_str(str_c(repo->error)));
+	return json_pack("{s:o, s:I, s:I, s:s}", "repo", json_from_str(str_c(repo->name)),
+			 "documents", (json_int_t)repo->documents, "chunks",
+			 (json_int_t)repo->chunks, "revision", repo->revision);
 }
 
 static json_t *report_json(const struct index_report *r)
@@ -105,18 +115,15 @@ static json_t *report_json(const struct index_report *r)
 			skipped, json_pack("{s:o, s:o}", "path", json_from_str(r->skipped[i].path),
 					   "reason", json_from_str(r->skipped[i].reason)));
 	for (size_t i = 0; i < r->repo_count; i++)
-		json_array_append_new(repos,
-				      json_pack("{s:s, s:I, s:I, s:s}", "repo", r->repos[i].name,
-						"documents", (json_int_t)r->repos[i].documents,
-						"chunks", (json_int_t)r->repos[i].chunks,
-						"revision", r->repos[i].revision));
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "status", "success",
-			 "total_chunks", (json_int_t)r->total_chunks, "embedded_chunks",
+		json_array_append_new(repos, repo_json(&r->repos[i]));
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "status",
+			 r->failed_repos ? "partial" : "success", "total_chunks",
+			 (json_int_t)r->total_chunks, "embedded_chunks",
 			 (json_int_t)r->embedded_chunks, "reused_chunks",
 			 (json_int_t)r->reused_chunks, "deleted_chunks",
 			 (json_int_t)r->deleted_chunks, "documents", (json_int_t)r->documents,
-			 "skipped", skipped, "processed_repos", repos, "took_ms",
-			 (json_int_t)(r->took_us / 1000));
+			 "masked_secrets", (json_int_t)r->masked_secrets, "skipped", skipped,
+			 "processed_repos", repos, "took_ms", (json_int_t)(r->took_us / 1000));
 }
 
 static void print_report(const struct index_report *r, bool dry_run)
@@ -129,6 +136,11 @@ static void print_report(const struct index_report *r, bool dry_run)
 	       (unsigned long long)r->deleted_chunks, (double)r->took_us / 1e6);
 	if (r->skip_count)
 		printf("%zu files skipped, see the log lines above\n", r->skip_count);
+	if (r->masked_secrets)
+		printf("%llu secrets masked\n", (unsigned long long)r->masked_secrets);
+	for (size_t i = 0; i < r->repo_count; i++)
+		if (r->repos[i].error)
+			printf("%s was not indexed: %s\n", r->repos[i].name, r->repos[i].error);
 }
 
 /* Paragraphs are the smallest chunks; where windows are smaller yet, those serve. */
@@ -154,7 +166,7 @@ int command_index(struct context *ctx)
 		.max_file_bytes = (size_t)config_int(&ctx->config, SET_MAX_FILE_BYTES),
 		.rebuild = context_option(ctx, "rebuild") != NULL,
 		.dry_run = context_option(ctx, "dry-run") != NULL};
-	struct source **sources = arena_array(ctx->arena, ctx->arg_count, sizeof(*sources));
+	struct index_source *sources = arena_array(ctx->arena, ctx->arg_count, sizeof(*sources));
 	enum err_code code = sources ? ERR_OK : arena_fail(ctx->arena, &err);
 	if (!code)
 		code = open_sources(ctx, sources, &opened, &err);
@@ -179,13 +191,15 @@ int command_index(struct context *ctx)
 	int status = EXIT_DONE;
 	if (code)
 		status = context_fail(ctx, &err);
-	else if (ctx->json)
-		status = context_print_json(report_json(&report)) ? EXIT_DONE : EXIT_FAILED;
-	else
+	else if (report.failed_repos)
+		status = EXIT_FAILED;
+	if (!code && ctx->json && !context_print_json(report_json(&report)))
+		status = EXIT_FAILED;
+	else if (!code && !ctx->json)
 		print_report(&report, options.dry_run);
 	store_close(store);
 	embed_close(embedder);
 	for (size_t i = 0; i < opened; i++)
-		source_close(sources[i]);
+		source_close(sources[i].source);
 	return status;
 }

@@ -28,8 +28,7 @@ struct pending {
 };
 
 enum err_code batch_init(struct batch *batch, const struct index_deps *deps,
-			 const struct index_options *options, struct source *source,
-			 struct err *err)
+			 const struct index_options *options, const char *source, struct err *err)
 {
 	memset(batch, 0, sizeof(*batch));
 	batch->deps = deps;
@@ -367,12 +366,16 @@ static enum err_code put_document(struct batch *batch, const struct prepared *do
 						 .text = from->text,
 						 .vector = document->vectors + i * dimension};
 	}
-	struct store_document stored = {.source = str_c(batch->source->name),
+	struct store_document stored = {.source = str_c(batch->source),
 					.path = document->path,
 					.title = tree->title,
 					.description = tree->description,
 					.url = document->url,
-					.type = STR("doc"),
+					.type = document->type,
+					.repo = document->repo,
+					.version = document->version,
+					.archived = document->archived,
+					.content_id = str_c(document->content_id),
 					.content_hash = str_c(document->content_hash),
 					.sections = sections,
 					.section_count = tree->section_count,

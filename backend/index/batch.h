@@ -28,7 +28,7 @@ struct batch_set {
 struct batch {
 	const struct index_deps *deps;
 	const struct index_options *options;
-	struct source *source;
+	const char *source; /* its name */
 	struct batch_set sets[BATCH_SETS];
 	struct batch_set *filling;
 	struct batch_set *line[BATCH_SETS]; /* being embedded, oldest first */
@@ -49,7 +49,7 @@ struct batch {
 
 /* One thread uses a batch, the caller's; it starts the others itself. */
 enum err_code batch_init(struct batch *batch, const struct index_deps *deps,
-			 const struct index_options *options, struct source *source,
+			 const struct index_options *options, const char *source,
 			 struct err *err) WARN_UNUSED;
 /* Ends the threads. What was embedded but not stored, after an error, goes into the cache. */
 void batch_release(struct batch *batch);

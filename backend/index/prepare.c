@@ -5,11 +5,13 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "index/secrets.h"
 #include "index/url.h"
+#include "index/version.h"
 #include "parse/parse.h"
 
 /* Grows whenever parsing or chunking changes what is stored for the same bytes. */
-#define PREPARE_VERSION "6"
+#define PREPARE_VERSION "7"
 
 enum {
 	BINARY_PROBE = 8192,
@@ -18,24 +20,35 @@ enum {
 	DOCUMENT_MEMORY_MIN = 16 << 20,
 };
 
-/* The document's bytes and every setting that shapes what is stored for them. */
-static enum err_code hash_content(const struct index_deps *deps,
-				  const struct index_options *options, struct str bytes,
-				  char out[65], struct err *err)
+/* What prepare_document() is called with. */
+struct preparing {
+	const struct index_deps *deps;
+	const struct index_options *options;
+	const struct index_source *from;
+	const struct source_item *item;
+	struct url_rules url; /* with the base URL that holds */
+};
+
+/*
+ * What stands for the content ("sha256:" or "id:" and so on) and for every setting that shapes what
+ * is stored for it, as one hash.
+ */
+static enum err_code hash_settings(const struct preparing *p, const char *kind, struct str content,
+				   char out[65], struct err *err)
 {
-	char content[65], settings[65];
+	const struct chunk_options *chunk = &p->options->chunk;
 	struct buf key;
-	sha256_hex(bytes.ptr, bytes.len, content);
-	buf_init(&key, deps->alloc, 1 << 16);
-	buf_printf(&key, PREPARE_VERSION "\n%s\n%zu\n%.6f\n%zu\n%.*s\n%s",
-		   deps->embedder->cache_key, options->chunk.tokens, options->chunk.overlap,
-		   options->chunk.paragraph_tokens, STR_ARG(options->base_url), content);
+	buf_init(&key, p->deps->alloc, 1 << 20);
+	buf_printf(&key, PREPARE_VERSION "\n%s\n%zu\n%.6f\n%zu\n%d\n%.*s\n%.*s\n%.*s\n%.*s\n",
+		   p->deps->embedder->cache_key, chunk->tokens, chunk->overlap,
+		   chunk->paragraph_tokens, (int)p->url.style, STR_ARG(p->url.base_url),
+		   STR_ARG(p->url.web_url), STR_ARG(p->url.ref), STR_ARG(p->item->url));
+	buf_printf(&key, "%s\n%.*s\n%d\n%s:%.*s", p->from->source->repo, STR_ARG(p->from->version),
+		   p->from->archived, kind, STR_ARG(content));
 	enum err_code code = buf_ok(&key, "the settings", err);
 	if (!code)
-		sha256_hex(key.ptr, key.len, settings);
+		sha256_hex(key.ptr, key.len, out);
 	buf_release(&key);
-	if (!code)
-		memcpy(out, settings, sizeof(settings));
 	return code;
 }
 
@@ -73,70 +86,150 @@ static struct str title_from_path(struct str path)
 	return str_slice(path, from, to);
 }
 
-static enum err_code parse_and_chunk(const struct index_deps *deps,
-				     const struct index_options *options,
-				     const struct source_item *item, struct str bytes,
-				     struct prepared *out, struct err *err)
+/* Sections of code have no headings to link to on GitHub, but lines. */
+static enum err_code link_lines(const struct preparing *p, const struct url_page *page,
+				enum parse_format format, struct prepared *out, struct err *err)
+{
+	struct document *tree = &out->document;
+	bool lines = parse_format_is_code(format) || format == PARSE_PLAIN;
+	enum err_code code = ERR_OK;
+	if (url_style_of(&p->url, page) != URL_GITHUB || (!lines && format != PARSE_NOTEBOOK))
+		return ERR_OK;
+	for (size_t i = 0; i < tree->section_count && !code; i++) {
+		struct section *section = &tree->sections[i];
+		section->anchor = STR("");
+		if (lines)
+			code = url_line_fragment(section->first_line, section->last_line,
+						 &out->arena, &section->anchor, err);
+	}
+	return code;
+}
+
+/* What is known of a document beside its text: address, type, repository, version. */
+static enum err_code label(const struct preparing *p, enum parse_format format,
+			   struct prepared *out, struct err *err)
+{
+	const struct document *tree = &out->document;
+	struct arena *arena = &out->arena;
+	struct url_page page = {.path = out->path, .own = p->item->url, .slug = tree->slug};
+	bool code_file = parse_format_is_code(format);
+	struct version_label version = version_of_document(out->path, tree->title, code_file);
+	/* the canonical link of an HTML page is not where its copy in a repository is read */
+	if (format != PARSE_HTML)
+		page.url = tree->url;
+	out->type = code_file ? STR("code") : STR("doc");
+	out->repo = arena_str(arena, str_c(p->from->source->repo));
+	out->version = arena_str(arena, p->from->version.len ? p->from->version : version.version);
+	out->archived = p->from->archived || version.archived;
+	if (!out->repo.ptr || !out->version.ptr)
+		return arena_fail(arena, err);
+	enum err_code code = url_for_document(&p->url, &page, arena, &out->url, err);
+	return code ? code : link_lines(p, &page, format, out, err);
+}
+
+static enum err_code chunk(const struct preparing *p, struct prepared *out, struct err *err)
 {
 	struct arena *arena = &out->arena;
-	/* The tree keeps views into the text, so the text lives as long. */
-	struct str text = arena_str(arena, bytes);
-	out->path = arena_str(arena, item->path);
-	if (!text.ptr || !out->path.ptr)
-		return arena_fail(arena, err);
-	if (str_starts(text, STR("\xef\xbb\xbf")))
-		text = str_slice(text, 3, text.len);
-	enum err_code code =
-		parse_document(parse_format_of(out->path), text, arena, &out->document, err);
-	if (!code && !out->document.title.len)
-		out->document.title = title_from_path(out->path);
-	if (!code)
-		code = url_for_document(&(struct url_rules){.base_url = options->base_url},
-					&(struct url_page){.path = out->path}, arena, &out->url,
-					err);
-	if (!code)
-		code = chunk_document(&out->document, &options->chunk, deps->embedder, arena,
-				      &out->chunks, err);
+	enum err_code code = chunk_document(&out->document, &p->options->chunk, p->deps->embedder,
+					    arena, &out->chunks, err);
 	/* Here and not in the batch, so that a page of countless chunks is skipped, not fatal. */
 	size_t total = 0;
-	if (!code && !size_mul(out->chunks.count, deps->embedder->dimension, &total))
+	if (!code && !size_mul(out->chunks.count, p->deps->embedder->dimension, &total))
 		return err_set(err, ERR_LIMIT, "too many chunks");
 	if (!code && !(out->vectors = arena_array(arena, total, sizeof(float))))
 		code = arena_fail(arena, err);
 	return code;
 }
 
+static enum err_code parse_and_chunk(const struct preparing *p, struct str bytes,
+				     struct prepared *out, struct err *err)
+{
+	struct arena *arena = &out->arena;
+	enum parse_format format = parse_format_of(p->item->path);
+	/* The tree keeps views into the text, so the text lives as long. */
+	struct str text = arena_str(arena, bytes);
+	out->path = arena_str(arena, p->item->path);
+	if (!text.ptr || !out->path.ptr)
+		return arena_fail(arena, err);
+	if (str_starts(text, STR("\xef\xbb\xbf")))
+		text = str_slice(text, 3, text.len);
+	enum err_code code = parse_document(format, text, arena, &out->document, err);
+	if (!code && out->document.draft)
+		return err_set(err, ERR_LIMIT, "it is a draft");
+	if (!code && !out->document.title.len)
+		out->document.title = title_from_path(out->path);
+	if (!code)
+		code = secrets_mask_document(&out->document, arena, &out->masked, err);
+	if (!code)
+		code = label(p, format, out, err);
+	return code ? code : chunk(p, out, err);
+}
+
+/* Whether the store has the item, by its identity. *out gets the identity with the settings. */
+static enum err_code ask_by_id(const struct preparing *p, struct prepared *out, uint64_t *chunks,
+			       bool *same, struct err *err)
+{
+	*same = false;
+	out->content_id[0] = '\0';
+	if (!p->item->id.len)
+		return ERR_OK;
+	enum err_code code = hash_settings(p, "id", p->item->id, out->content_id, err);
+	if (!code && !p->options->dry_run)
+		code = store_unchanged_id(p->deps->store, str_c(p->from->source->name),
+					  p->item->path, str_c(out->content_id), chunks, same, err);
+	return code;
+}
+
+static enum err_code ask_by_content(const struct preparing *p, struct str bytes,
+				    struct prepared *out, uint64_t *chunks, bool *same,
+				    struct err *err)
+{
+	char sha256[65];
+	*same = false;
+	sha256_hex(bytes.ptr, bytes.len, sha256);
+	enum err_code code = hash_settings(p, "sha256", str_c(sha256), out->content_hash, err);
+	if (!code && !p->options->dry_run)
+		code = store_unchanged(p->deps->store, str_c(p->from->source->name), p->item->path,
+				       str_c(out->content_hash), chunks, same, err);
+	return code;
+}
+
+/* Why the item cannot be indexed: empty when it could be read and is text. */
+static enum err_code read_text(const struct preparing *p, struct arena *arena, struct buf *bytes,
+			       struct str *reason, struct err *err)
+{
+	struct err problem = {ERR_OK, ""};
+	enum err_code code = source_read(p->from->source, p->item->path, bytes, &problem);
+	if (code == ERR_NOMEM)
+		return err_set(err, code, "%s", problem.message);
+	/* one unreadable file does not end the run */
+	*reason = code ? arena_str(arena, str_c(problem.message)) : not_text(buf_str(bytes), arena);
+	return reason->ptr ? ERR_OK : arena_fail(arena, err);
+}
+
 enum err_code prepare_document(const struct index_deps *deps, const struct index_options *options,
-			       struct source *source, const struct source_item *item,
+			       const struct index_source *source, const struct source_item *item,
 			       struct arena *run_arena, struct prepared *out,
 			       enum prepare_outcome *outcome, struct str *reason, uint64_t *chunks,
 			       struct err *err)
 {
+	struct preparing p = {deps, options, source, item, source->url};
 	struct buf bytes;
 	struct err problem = {ERR_OK, ""};
 	bool same = false;
-	buf_init(&bytes, deps->alloc, options->max_file_bytes + 1);
-	enum err_code code = source_read(source, item->path, &bytes, &problem);
+	if (!p.url.base_url.len)
+		p.url.base_url = options->base_url;
+	*out = (struct prepared){.content_id = ""};
 	*outcome = PREPARE_SKIPPED;
 	*reason = STR("");
-	if (code == ERR_NOMEM) {
-		code = err_set(err, code, "%s", problem.message);
-		goto out;
-	}
-	if (code) { /* one unreadable file does not end the run */
-		*reason = arena_str(run_arena, str_c(problem.message));
-		code = reason->ptr ? ERR_OK : arena_fail(run_arena, err);
-		goto out;
-	}
-	*reason = not_text(buf_str(&bytes), run_arena);
-	if (!reason->ptr)
-		code = arena_fail(run_arena, err);
+	buf_init(&bytes, deps->alloc, options->max_file_bytes + 1);
+	enum err_code code = ask_by_id(&p, out, chunks, &same, err);
+	if (!code && !same)
+		code = read_text(&p, run_arena, &bytes, reason, err);
 	if (code || reason->len)
 		goto out;
-	code = hash_content(deps, options, buf_str(&bytes), out->content_hash, err);
-	if (!code && !options->dry_run)
-		code = store_unchanged(deps->store, str_c(source->name), item->path,
-				       str_c(out->content_hash), chunks, &same, err);
+	if (!same)
+		code = ask_by_content(&p, buf_str(&bytes), out, chunks, &same, err);
 	if (code)
 		goto out;
 	if (same) {
@@ -145,12 +238,12 @@ enum err_code prepare_document(const struct index_deps *deps, const struct index
 	}
 	arena_init(&out->arena, deps->alloc,
 		   DOCUMENT_MEMORY_MIN + bytes.len * DOCUMENT_MEMORY_FACTOR);
-	code = parse_and_chunk(deps, options, item, buf_str(&bytes), out, &problem);
+	code = parse_and_chunk(&p, buf_str(&bytes), out, &problem);
 	if (!code) {
 		*outcome = PREPARE_READY;
 	} else {
 		arena_release(&out->arena);
-		if (code == ERR_LIMIT || code == ERR_FORMAT) {
+		if (code == ERR_LIMIT) {
 			*reason = arena_printf(run_arena, "cannot be indexed: %s", problem.message);
 			code = reason->ptr ? ERR_OK : arena_fail(run_arena, err);
 		} else {

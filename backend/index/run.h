@@ -10,12 +10,13 @@
 #include "base/log.h"
 #include "embed/embed.h"
 #include "index/chunk.h"
+#include "index/url.h"
 #include "source/source.h"
 #include "store/store.h"
 
 struct index_options {
 	struct chunk_options chunk;
-	struct str base_url; /* of the published pages, see index/url.h; may be empty */
+	struct str base_url; /* of the published pages of sources that name none; may be empty */
 	size_t threads;      /* that embed; ≥ 1 */
 	size_t max_file_bytes;
 	bool rebuild;
@@ -39,31 +40,46 @@ struct index_deps {
 	const atomic_bool *stop; /* may be NULL; set: the run ends with ERR_CANCELLED */
 };
 
+/* One source of a run, and what holds for all that comes from it. */
+struct index_source {
+	struct source *source; /* NULL: it could not be opened, as `failure` says */
+	const char *name;      /* of one that could not be opened */
+	struct err failure;
+	struct url_rules url;
+	struct str version; /* of all its documents; empty: as path and title say */
+	bool archived;      /* all of it; else as path and title say */
+};
+
 struct index_repo {
 	const char *name, *revision;
 	uint64_t documents, chunks;
+	const char *error; /* why it could not be indexed; NULL when it was */
 };
 
 struct index_report {
 	uint64_t documents, total_chunks, embedded_chunks, reused_chunks;
 	uint64_t deleted_documents, deleted_chunks;
+	uint64_t masked_secrets; /* in the documents that are new or changed */
 	struct source_skip *skipped;
 	size_t skip_count;
 	struct index_repo *repos;
-	size_t repo_count;
+	size_t repo_count, failed_repos;
 	int64_t took_us;
 };
 
 /*
  * Indexes all sources in one transaction of the store: readers see the old index or the new one.
- * Unchanged documents are neither parsed nor embedded, documents that are gone are deleted. A
- * source without a single document is an error and leaves the index as it was. On any error the
- * transaction is rolled back; embeddings made so far stay in the cache. No source, and two of one
- * name, are ERR_INVALID. The report lives in the
- * arena.
+ * Unchanged documents are neither parsed nor embedded, documents that are gone are deleted. A source
+ * that cannot be opened or listed, or that has not a single document, does not stop the others: what
+ * is stored of it stays, and the report says why. When all fail, and on any other error, the
+ * transaction is rolled back; embeddings made so far stay in the cache. So it is when one fails of a
+ * rebuild, which would lose what is stored of it. No source, and two of one name, are ERR_INVALID.
+ * Sources are listed by several threads at once, all else happens on the caller's and on those that
+ * embed. The report lives in the arena.
  */
 enum err_code index_run(const struct index_deps *deps, const struct index_options *options,
-			struct source *const *sources, size_t source_count, struct arena *arena,
-			struct index_report *report, struct err *err) WARN_UNUSED;
+			const struct index_source *sources, size_t source_count,
+			struct arena *arena, struct index_report *report,
+			struct err *err) WARN_UNUSED;
 
 #endif

@@ -11,7 +11,7 @@
 
 #include "store/sqlite/sqlite.h"
 
-enum { SOURCES_MAX = 4 };
+enum { SOURCES_MAX = 16 };
 
 struct page {
 	const char *name, *text;
@@ -88,9 +88,8 @@ enum err_code mini_site_index(struct mini_site *site, const char *const *folders
 			      const struct alloc *alloc, struct arena *arena,
 			      struct index_report *report, struct err *err)
 {
-	struct source *sources[SOURCES_MAX];
+	struct index_source sources[SOURCES_MAX] = {{.source = NULL}};
 	struct store *store = NULL;
-	size_t opened = 0;
 	enum err_code code = ERR_OK;
 	assert_in_range(count, 0, SOURCES_MAX);
 	for (size_t i = 0; i < count && !code; i++) {
@@ -99,8 +98,17 @@ enum err_code mini_site_index(struct mini_site *site, const char *const *folders
 			.root = temp_dir_path(&site->dir, folders[i], path),
 			.max_file_bytes = site->options.max_file_bytes,
 			.max_files = 1000};
-		code = source_dir_open(&options, alloc, &sources[i], err);
-		opened += code == ERR_OK;
+		struct err problem;
+		sources[i] = site->rules;
+		code = source_dir_open(&options, alloc, &sources[i].source, &problem);
+		if (code == ERR_NOTFOUND) {
+			sources[i].name = folders[i];
+			sources[i].failure = problem;
+			code = ERR_OK;
+		} else if (code) {
+			err_set(err, code, "%s", problem.message);
+			sources[i].source = NULL;
+		}
 	}
 	if (!code && !site->options.dry_run)
 		code = mini_site_store(site, alloc, &store, err);
@@ -115,8 +123,8 @@ enum err_code mini_site_index(struct mini_site *site, const char *const *folders
 		code = index_run(&deps, &site->options, sources, count, arena, report, err);
 	}
 	store_close(store);
-	while (opened)
-		source_close(sources[--opened]);
+	for (size_t i = 0; i < count; i++)
+		source_close(sources[i].source);
 	return code;
 }
 

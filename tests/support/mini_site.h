@@ -15,6 +15,7 @@ struct mini_site {
 	struct temp_dir dir; /* pages below "site", the store in "data" */
 	struct fake_embedder fake;
 	struct index_options options;
+	struct index_source rules; /* of every source, but for the source itself */
 	atomic_bool stop;
 	void (*progress)(void *ctx, const struct index_progress *progress); /* may be set */
 	void *progress_ctx;
@@ -32,7 +33,7 @@ enum err_code mini_site_store(const struct mini_site *site, const struct alloc *
 
 /*
  * Indexes the given folders of the temporary folder (each a source of its folder's name) with a
- * store opened for this run. A dry run gets no store. The report lives in the arena.
+ * store opened for this run; one that is not there is a source that fails. A dry run gets no store. The report lives in the arena.
  */
 enum err_code mini_site_index(struct mini_site *site, const char *const *folders, size_t count,
 			      const struct alloc *alloc, struct arena *arena,

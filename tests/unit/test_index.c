@@ -287,11 +287,11 @@ static void a_page_of_countless_sections_does_not_end_the_run(void **state)
 static void an_empty_source_leaves_the_index_as_it_was(void **state)
 {
 	struct fixture *f = *state;
+	static const char *const other[] = {"other"};
 	index_all(f, one, 1);
 	struct store_stats before = mini_site_stats(&f->site, &f->arena);
 	temp_dir_write(&f->site.dir, "other/only.png", STR("x"));
-	mini_site_write(&f->site, "new.md", STR("A new page.\n"));
-	assert_int_equal(try_index(f, two, 2), ERR_NOTFOUND);
+	assert_int_equal(try_index(f, other, 1), ERR_NOTFOUND);
 	assert_non_null(strstr(f->err.message, "no documents in other"));
 	struct store_stats after = mini_site_stats(&f->site, &f->arena);
 	assert_int_equal(after.documents, before.documents);
@@ -299,12 +299,152 @@ static void an_empty_source_leaves_the_index_as_it_was(void **state)
 	assert_int_equal(after.generation, before.generation);
 	/* so does one in which every file had to be skipped */
 	temp_dir_write(&f->site.dir, "other/bad.md", STR("\xff"));
-	assert_int_equal(try_index(f, two, 2), ERR_NOTFOUND);
+	assert_int_equal(try_index(f, other, 1), ERR_NOTFOUND);
 	assert_non_null(strstr(f->err.message, "1 files skipped"));
 	assert_int_equal(mini_site_stats(&f->site, &f->arena).documents, before.documents);
 	/* and no source at all */
 	assert_int_equal(try_index(f, two, 0), ERR_INVALID);
 	assert_int_equal(mini_site_stats(&f->site, &f->arena).documents, before.documents);
+}
+
+/* What is stored of the one that fails stays, whether it is gone or empty. */
+static void a_source_that_fails_does_not_stop_the_others(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const three[] = {"gone", "site", "other"};
+	temp_dir_write(&f->site.dir, "other/page.md", STR("# Vanadium\n\nText.\n"));
+	temp_dir_write(&f->site.dir, "gone/page.md", STR("# Krypton\n\nText.\n"));
+	index_all(f, three, 3);
+	assert_int_equal(f->report.failed_repos, 0);
+	temp_dir_delete(&f->site.dir, "gone/page.md");
+	temp_dir_write(&f->site.dir, "gone/only.png", STR("x"));
+	mini_site_write(&f->site, "new.md", STR("A page of zinc.\n"));
+	static const char *const missing[] = {"gone", "site", "nowhere"};
+	index_all(f, missing, 3);
+	assert_int_equal(f->report.failed_repos, 2);
+	assert_non_null(strstr(f->report.repos[0].error, "no documents in gone"));
+	assert_null(f->report.repos[1].error);
+	assert_string_equal(f->report.repos[2].name, "nowhere");
+	assert_non_null(strstr(f->report.repos[2].error, "nowhere"));
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES + 1);
+	assert_int_equal(f->report.deleted_documents, 0);
+	assert_true(finds(f, STR("zinc"), STR("new.md")));
+	assert_true(finds(f, STR("krypton"), STR("page.md")));
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).documents, MINI_SITE_PAGES + 3);
+}
+
+static void when_every_source_fails_nothing_changes(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const missing[] = {"nowhere", "noplace"};
+	index_all(f, one, 1);
+	assert_int_equal(try_index(f, missing, 2), ERR_NOTFOUND);
+	assert_non_null(strstr(f->err.message, "no source could be indexed"));
+	assert_int_equal(f->report.failed_repos, 2);
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).generation, 1);
+	/* a rebuild would lose what is stored of the one that fails */
+	static const char *const both[] = {"site", "nowhere"};
+	f->site.options.rebuild = true;
+	assert_int_equal(try_index(f, both, 2), ERR_NOTFOUND);
+	assert_non_null(strstr(f->err.message, "needs every source"));
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).generation, 1);
+}
+
+/* More than there are threads. */
+static void many_sources_are_listed_at_once(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const many[] = {"s00", "s01", "s02", "s03", "s04", "s05",
+					   "s06", "s07", "s08", "s09", "s10", "s11"};
+	for (size_t i = 0; i < 12; i++) {
+		char name[32];
+		snprintf(name, sizeof(name), "%s/page%zu.md", many[i], i);
+		temp_dir_write(&f->site.dir, name, STR("Text.\n"));
+	}
+	index_all(f, many, 12);
+	assert_int_equal(f->report.repo_count, 12);
+	for (size_t i = 0; i < 12; i++) {
+		assert_string_equal(f->report.repos[i].name, many[i]);
+		assert_int_equal(f->report.repos[i].documents, 1);
+	}
+}
+
+/* The first section of the page that a query finds. */
+static struct store_passage passage_of(struct fixture *f, struct str query)
+{
+	struct store *store = NULL;
+	struct store_hits hits;
+	struct store_passage passage = {.document_id = 0};
+	if (mini_site_store(&f->site, alloc_default(), &store, &f->err) ||
+	    store_search_text(store, STORE_TEXT_SECTIONS, query, 1, &f->arena, &hits, &f->err) ||
+	    hits.count != 1 ||
+	    store_passage(store, hits.items[0].document_id, hits.items[0].first_section, &f->arena,
+			  &passage, &f->err))
+		fail_msg("%s", f->err.message);
+	store_close(store);
+	return passage;
+}
+
+static void documents_are_labelled(void **state)
+{
+	struct fixture *f = *state;
+	mini_site_write(&f->site, "content/en/docs/v1.7/page.md", STR("# Page\n\nOf argon.\n"));
+	mini_site_write(&f->site, "content/en/docs/archive/older.md", STR("Of krypton.\n"));
+	index_all(f, one, 1);
+	struct store_passage passage = passage_of(f, STR("argon"));
+	assert_true(str_eq(passage.version, STR("1.7")));
+	assert_false(passage.archived);
+	assert_true(str_eq(passage.type, STR("doc")));
+	passage = passage_of(f, STR("krypton"));
+	assert_true(passage.archived);
+	assert_int_equal(passage.version.len, 0);
+	/* what is said of the source holds for all of it, and pages are stored anew for it */
+	f->site.rules.version = STR("2.0");
+	f->site.rules.archived = true;
+	index_all(f, one, 1);
+	assert_int_equal(f->report.embedded_chunks, 0);
+	passage = passage_of(f, STR("argon"));
+	assert_true(str_eq(passage.version, STR("2.0")));
+	assert_true(passage.archived);
+}
+
+static void code_on_github_is_linked_by_its_lines(void **state)
+{
+	struct fixture *f = *state;
+	f->site.options.base_url = STR("");
+	f->site.rules.url = (struct url_rules){
+		.style = URL_GITHUB, .web_url = STR("https://github.com/o/r"), .ref = STR("main")};
+	mini_site_write(&f->site, "pod.yaml",
+			STR("kind: Service\n---\nkind: Pod\nmetadata:\n  name: argon\n"));
+	index_all(f, one, 1);
+	struct store_passage passage = passage_of(f, STR("argon"));
+	assert_true(str_eq(passage.url, STR("https://github.com/o/r/blob/main/pod.yaml")));
+	assert_true(str_eq(passage.anchor, STR("L3-L5")));
+	assert_true(str_eq(passage.type, STR("code")));
+	/* headings of Markdown keep their own */
+	passage = passage_of(f, STR("retain"));
+	assert_true(str_eq(passage.anchor, STR("keep-finished-pods")));
+}
+
+static void secrets_are_never_stored(void **state)
+{
+	struct fixture *f = *state;
+	mini_site_write(&f->site, "leak.md",
+			STR("# Argon\n\nRun with `token=a1b2c3d4e5f6a7b8`.\n"));
+	index_all(f, one, 1);
+	assert_int_equal(f->report.masked_secrets, 1);
+	assert_true(finds(f, STR("argon"), STR("leak.md")));
+	assert_false(finds(f, STR("a1b2c3d4e5f6a7b8"), STR("leak.md")));
+	struct store_passage passage = passage_of(f, STR("argon"));
+	assert_int_not_equal(str_find(passage.text, STR("[masked: token]"), 0), STR_NPOS);
+}
+
+static void drafts_are_skipped(void **state)
+{
+	struct fixture *f = *state;
+	mini_site_write(&f->site, "draft.md", STR("---\ndraft: true\n---\nOf argon.\n"));
+	index_all(f, one, 1);
+	assert_skipped(f, "draft.md", STR("draft"));
 }
 
 static void stop_at_document(void *ctx, const struct index_progress *progress)
@@ -485,6 +625,13 @@ int main(void)
 		TEST(many_skips_are_all_reported),
 		TEST(a_page_of_countless_sections_does_not_end_the_run),
 		TEST(an_empty_source_leaves_the_index_as_it_was),
+		TEST(a_source_that_fails_does_not_stop_the_others),
+		TEST(when_every_source_fails_nothing_changes),
+		TEST(many_sources_are_listed_at_once),
+		TEST(documents_are_labelled),
+		TEST(code_on_github_is_linked_by_its_lines),
+		TEST(secrets_are_never_stored),
+		TEST(drafts_are_skipped),
 		TEST(a_stop_leaves_the_index_as_it_was),
 		TEST(a_failed_run_keeps_its_embeddings),
 		TEST(several_threads_make_the_same_index),

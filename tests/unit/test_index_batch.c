@@ -308,7 +308,7 @@ static int teardown(void **state)
 
 static enum err_code run(struct bench *b)
 {
-	struct source *sources[] = {&b->source.base};
+	const struct index_source sources[] = {{.source = &b->source.base}};
 	const struct index_deps deps = {.store = &b->store.base,
 					.embedder = &b->embedder.base,
 					.alloc = alloc_default(),
