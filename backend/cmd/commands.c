@@ -10,7 +10,7 @@ const struct command commands[] = {
 	 command_search},
 	{"ask", "QUESTION…", "answer one question from the index", NULL, 1, 4096, command_ask},
 	{"serve", "", "run the service with its chat page", NULL, 0, 0, command_serve},
-	{"eval", "FILE.jsonl…", "measure retrieval and answers on question sets", eval_options, 1,
+	{"eval", "FILE.jsonl…", "measure retrieval and answers on question sets", eval_options, 0,
 	 64, command_eval},
 	{"model", "list|info|fetch|verify [NAME]", "embedding models", model_options, 1, 2,
 	 command_model},

@@ -5,11 +5,12 @@
 #include "cmd/eval_gate.h"
 #include "cmd/eval_print.h"
 #include "cmd/query.h"
-
-#include "eval/report.h"
+#include "eval/baseline.h"
+#include "eval/page.h"
 
 enum {
 	SET_BYTES_MAX = 64 << 20,
+	REPORT_BYTES_MAX = 256 << 20,
 	CONTEXT_TOKENS = 2000,
 	CONTEXT_TOKENS_MAX = 1000000,
 };
@@ -18,7 +19,12 @@ const struct option eval_options[] = {
 	{"profile", "docs-bot|kep", "which method to measure; repeatable, then side by side"},
 	{"retrieval-only", NULL, "measure retrieval, do not answer"},
 	{"context-tokens", "N", "budget of the text for fact_recall@5; default 2000, 0 for none"},
-	{"gate", "METRIC>=VALUE", "exit 1 when a metric is lower; repeatable"},
+	{"report", "FILE", "write an HTML page with the result of each question"},
+	{"baseline", "FILE", "compare with an earlier run: the output of --json eval"},
+	{"gate", "METRIC>=VALUE",
+	 "exit 1 when a metric is lower; repeatable. VALUE: a number, "
+	 "baseline, kep, or one of these with +0.1 or -0.1"},
+	{"from", "FILE", "run nothing, show earlier runs (--json eval); repeatable"},
 	{NULL, NULL, NULL},
 };
 
@@ -101,24 +107,111 @@ static enum err_code run_sets(struct context *ctx, const struct eval_options *op
 	return code;
 }
 
+/* A former report; the caller's. */
+static enum err_code read_report(struct context *ctx, const char *path, json_t **out,
+				 struct err *err)
+{
+	struct buf text;
+	buf_init(&text, ctx->alloc, REPORT_BYTES_MAX);
+	enum err_code code = file_read(path, REPORT_BYTES_MAX, &text, err);
+	if (!code && (code = eval_report_parse(buf_str(&text), out, err)))
+		err_context(err, "%s", path);
+	buf_release(&text);
+	return code;
+}
+
+static enum err_code write_page(struct context *ctx, const json_t *const *reports, size_t count,
+				struct err *err)
+{
+	struct buf page;
+	const char *path = context_option(ctx, "report");
+	if (!path)
+		return ERR_OK;
+	buf_init(&page, ctx->alloc, REPORT_BYTES_MAX);
+	enum err_code code = eval_page_write(reports, count, &page, err);
+	if (!code)
+		code = file_write_atomic(path, buf_str(&page), err);
+	buf_release(&page);
+	return code;
+}
+
+/* --from: several reports of earlier runs on one page, and as one document. */
+static int show_reports(struct context *ctx)
+{
+	struct err err = {ERR_OK, ""};
+	enum err_code code = ERR_OK;
+	size_t count = 0;
+	json_t *list = json_array();
+	const json_t **reports = arena_array(ctx->arena, ctx->given_count, sizeof(*reports));
+	if (!list || !reports)
+		code = err_set(&err, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < ctx->given_count && !code; i++) {
+		json_t *report = NULL;
+		if (strcmp(ctx->given[i].option->name, "from") != 0)
+			continue;
+		code = read_report(ctx, ctx->given[i].value, &report, &err);
+		if (!code && json_array_append_new(list, report))
+			code = err_set(&err, ERR_NOMEM, "out of memory");
+		if (!code)
+			reports[count++] = report;
+	}
+	if (!code)
+		code = write_page(ctx, reports, count, &err);
+	int status = code ? context_fail(ctx, &err) : EXIT_DONE;
+	if (!code && ctx->json && !context_print_json(json_pack("{s:O}", "reports", list)))
+		status = EXIT_FAILED;
+	for (size_t i = 0; i < count && !code && !ctx->json; i++) {
+		printf("%s%s\n", i ? "\n" : "",
+		       json_string_value(json_object_get(reports[i], "model")));
+		eval_print(reports[i], stdout);
+	}
+	json_decref(list);
+	return status;
+}
+
+/* The run itself, its comparison and its page; *report and *baseline are the caller's. */
+static enum err_code make_report(struct context *ctx, const struct eval_options *options,
+				 json_t **report, json_t **baseline, struct err *err)
+{
+	const char *path = context_option(ctx, "baseline");
+	/* The baseline first: a wrong name is not to cost a run. */
+	enum err_code code = path ? read_report(ctx, path, baseline, err) : ERR_OK;
+	if (!code)
+		code = run_sets(ctx, options, report, err);
+	if (!code && path)
+		code = eval_report_compare(*report, *baseline, ctx->arena, err);
+	if (!code)
+		code = write_page(ctx, (const json_t *const *)report, 1, err);
+	return code;
+}
+
 int command_eval(struct context *ctx)
 {
 	struct err err = {ERR_OK, ""};
 	struct eval_options options;
-	json_t *report = NULL;
+	json_t *report = NULL, *baseline = NULL;
 	int status = parse_options(ctx, &options);
+	bool from = context_option(ctx, "from") != NULL;
+	if (!status && from && ctx->arg_count)
+		status = context_usage(ctx, "--from runs nothing: leave the question sets out");
+	if (!status && !from && !ctx->arg_count)
+		status =
+			context_usage(ctx, "which question sets? usage: docs-bot eval FILE.jsonl…");
+	if (!status && from)
+		return show_reports(ctx);
 	if (!status)
 		status = eval_gates_validate(ctx, &options);
 	if (status)
 		return status;
-	if (run_sets(ctx, &options, &report, &err))
-		return context_fail(ctx, &err);
-	if (ctx->json)
+	if (make_report(ctx, &options, &report, &baseline, &err))
+		status = context_fail(ctx, &err);
+	else if (ctx->json)
 		status = context_print_json(json_incref(report)) ? EXIT_DONE : EXIT_FAILED;
 	else
 		eval_print(report, stdout);
 	if (!status)
-		status = eval_gates_check(ctx, report);
+		status = eval_gates_check(ctx, report, baseline);
 	json_decref(report);
+	json_decref(baseline);
 	return status;
 }

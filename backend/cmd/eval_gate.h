@@ -8,7 +8,7 @@
 /* Before the run, so that a typing error costs nothing; EXIT_DONE or EXIT_USAGE with a message. */
 int eval_gates_validate(struct context *ctx, const struct eval_options *options);
 
-/* EXIT_FAILED, with one line on stderr for each, when a gate is missed. */
-int eval_gates_check(struct context *ctx, const json_t *report);
+/* EXIT_FAILED, with one line on stderr for each, when a gate is missed. `baseline` may be NULL. */
+int eval_gates_check(struct context *ctx, const json_t *report, const json_t *baseline);
 
 #endif

@@ -109,6 +109,40 @@ static void print_kept(const json_t *profiles, FILE *out)
 	}
 }
 
+static void print_baseline(const json_t *baseline, FILE *out)
+{
+	const json_t *profile, *figure, *question;
+	const char *name;
+	size_t i, j;
+	json_array_foreach(json_object_get(baseline, "profiles"), i, profile)
+	{
+		const json_t *changed = json_object_get(profile, "changed");
+		fprintf(out, "\n%s against the earlier run, %lld questions of both\n",
+			json_string_value(json_object_get(profile, "name")),
+			json_get_int(profile, "n", 0));
+		json_object_foreach(json_object_get(profile, "retrieval"), name, figure)
+		{
+			const json_t *interval = json_object_get(figure, "interval");
+			fprintf(out, "  %-*s  %.3f → %.3f  %+.3f (%+.3f to %+.3f)\n", NAME_WIDTH,
+				name, real(figure, "before"), real(figure, "now"),
+				real(figure, "difference"),
+				json_number_value(json_array_get(interval, 0)),
+				json_number_value(json_array_get(interval, 1)));
+		}
+		json_array_foreach(changed, j, question)
+		{
+			const json_t *rank = json_object_get(question, "rank");
+			fprintf(out, "  %-*s  rank %lld → %lld\n", NAME_WIDTH,
+				json_string_value(json_object_get(question, "id")),
+				(long long)json_integer_value(json_array_get(rank, 0)),
+				(long long)json_integer_value(json_array_get(rank, 1)));
+		}
+	}
+	json_object_foreach(json_object_get(baseline, "figures"), name, figure)
+		fprintf(out, "  %-*s  %.3f → %.3f\n", NAME_WIDTH, name, real(figure, "before"),
+			real(figure, "now"));
+}
+
 void eval_print(const json_t *report, FILE *out)
 {
 	const json_t *profiles = json_object_get(report, "profiles"), *value;
@@ -118,6 +152,7 @@ void eval_print(const json_t *report, FILE *out)
 		json_get_int(report, "n", 0), json_get_int(json_array_get(profiles, 0), "n", 0));
 	print_retrieval(profiles, out);
 	print_differences(report, out);
+	print_baseline(json_object_get(report, "baseline"), out);
 	print_rows(json_object_get(report, "rows"), out);
 	print_kept(profiles, out);
 	if (json_object_get(report, "answers"))
