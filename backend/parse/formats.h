@@ -19,4 +19,11 @@ enum err_code parse_yaml(struct str text, struct arena *arena, struct document *
 enum err_code parse_notebook(struct str text, struct arena *arena, struct document *out,
 			     struct err *err) WARN_UNUSED;
 
+/*
+ * HTML pages: what they have as content (content.h), headings with the ids they have in the page,
+ * title from the first <h1> or <title>, description and canonical address from the head.
+ */
+enum err_code parse_html(struct str text, struct arena *arena, struct document *out,
+			 struct err *err) WARN_UNUSED;
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "parse/tag.h"
 
 enum tag_kind {
 	TAG_INLINE, /* nothing but the tag goes */
@@ -68,23 +69,6 @@ static const struct tag_name tag_names[] = {
 	{"video", TAG_INLINE},     {"wbr", TAG_INLINE},
 };
 
-struct entity {
-	const char *name;
-	int32_t codepoint;
-};
-
-/* The ones that occur in prose; others stay as they are written. */
-static const struct entity entities[] = {
-	{"amp", '&'},       {"lt", '<'},       {"gt", '>'},       {"quot", '"'},
-	{"apos", '\''},     {"nbsp", ' '},     {"mdash", 0x2014}, {"ndash", 0x2013},
-	{"hellip", 0x2026}, {"rarr", 0x2192},  {"larr", 0x2190},  {"copy", 0xA9},
-	{"reg", 0xAE},      {"trade", 0x2122}, {"bull", 0x2022},  {"lsquo", 0x2018},
-	{"rsquo", 0x2019},  {"ldquo", 0x201C}, {"rdquo", 0x201D}, {"times", 0xD7},
-	{"middot", 0xB7},   {"laquo", 0xAB},   {"raquo", 0xBB},   {"deg", 0xB0},
-	{"lbrace", '{'},    {"rbrace", '}'},   {"lbrack", '['},   {"rbrack", ']'},
-	{"ast", '*'},       {"num", '#'},
-};
-
 /* One piece being read. */
 struct reader {
 	struct html_state *state;
@@ -95,12 +79,6 @@ struct reader {
 	bool in_pre;
 	int heading; /* level of the open heading, 0 for none */
 	struct str heading_id;
-};
-
-struct tag {
-	struct str name, attributes;
-	bool closing;
-	size_t end; /* behind '>' */
 };
 
 static int compare_tag(const void *key, const void *element)
@@ -122,114 +100,6 @@ static const struct tag_name *find_tag(struct str name)
 	name.ptr = lower;
 	return bsearch(&name, tag_names, sizeof(tag_names) / sizeof(tag_names[0]),
 		       sizeof(tag_names[0]), compare_tag);
-}
-
-/* The tag at html[at] == '<'; false when it is none. */
-static bool read_tag(struct str html, size_t at, struct tag *out)
-{
-	size_t i = at + 1, begin;
-	char quote = 0;
-
-	out->closing = i < html.len && html.ptr[i] == '/';
-	i += out->closing;
-	begin = i;
-	while (i < html.len && (ascii_alnum((unsigned char)html.ptr[i]) || html.ptr[i] == '-' ||
-				html.ptr[i] == '_'))
-		i++;
-	out->name = str_slice(html, begin, i);
-	if (i == begin || !ascii_alpha((unsigned char)html.ptr[begin]))
-		return false;
-	begin = i;
-	for (; i < html.len; i++) {
-		char c = html.ptr[i];
-
-		/* even within quotes: looking further would make the whole scan quadratic */
-		if (c == '<')
-			return false;
-		if (quote) {
-			quote = c == quote ? 0 : quote;
-		} else if (c == '"' || c == '\'') {
-			quote = c;
-		} else if (c == '>') {
-			out->attributes = str_slice(html, begin, i);
-			out->end = i + 1;
-			return true;
-		}
-	}
-	return false;
-}
-
-static struct str attribute(struct str attributes, struct str name)
-{
-	size_t i = 0;
-
-	while (i < attributes.len) {
-		size_t begin;
-		struct str key, value = STR("");
-
-		while (i < attributes.len &&
-		       (ascii_space((unsigned char)attributes.ptr[i]) || attributes.ptr[i] == '/'))
-			i++;
-		begin = i;
-		while (i < attributes.len && !ascii_space((unsigned char)attributes.ptr[i]) &&
-		       attributes.ptr[i] != '=')
-			i++;
-		key = str_slice(attributes, begin, i);
-		if (i < attributes.len && attributes.ptr[i] == '=') {
-			char quote = ++i < attributes.len ? attributes.ptr[i] : 0;
-			bool quoted = quote == '"' || quote == '\'';
-
-			i += quoted;
-			begin = i;
-			while (i < attributes.len &&
-			       (quoted ? attributes.ptr[i] != quote
-				       : !ascii_space((unsigned char)attributes.ptr[i])))
-				i++;
-			value = str_slice(attributes, begin, i);
-			i += quoted && i < attributes.len;
-		}
-		if (str_eq_nocase(key, name))
-			return value;
-	}
-	return STR("");
-}
-
-/* The entity at text[at] == '&': its length, 0 when it is none. */
-static size_t read_entity(struct str text, size_t at, int32_t *codepoint)
-{
-	size_t end = at + 1;
-	int32_t value = 0;
-	bool hex;
-
-	while (end < text.len && end - at < 12 && text.ptr[end] != ';')
-		end++;
-	if (end == text.len || text.ptr[end] != ';' || end - at < 2)
-		return 0;
-	struct str name = str_slice(text, at + 1, end);
-	if (name.ptr[0] != '#') {
-		for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++) {
-			if (!str_eq(name, str_c(entities[i].name)))
-				continue;
-			*codepoint = entities[i].codepoint;
-			return end + 1 - at;
-		}
-		return 0;
-	}
-	hex = name.len > 1 && ascii_lower(name.ptr[1]) == 'x';
-	for (size_t i = hex ? 2 : 1; i < name.len; i++) {
-		char c = ascii_lower(name.ptr[i]);
-		int digit = ascii_digit((unsigned char)c) ? c - '0' : c - 'a' + 10;
-
-		if (digit < 0 || digit >= (hex ? 16 : 10) || value > 0x10FFFF)
-			return 0;
-		value = value * (hex ? 16 : 10) + digit;
-	}
-	if (name.len <= (hex ? 2u : 1u) || value <= 0 || value > 0x10FFFF ||
-	    (value >= 0xD800 && value <= 0xDFFF))
-		return 0;
-	/* the placeholders' own code points must not come from outside */
-	*codepoint = value >= 0xFDD0 && value <= 0xFDD2 ? 0xFFFD : value;
-	return end + 1 - at;
 }
 
 static void put_span(struct reader *r, struct str text)
@@ -269,7 +139,7 @@ static void put_text(struct reader *r, struct str text)
 		size_t size = 0;
 
 		if (text.ptr[i] == '&')
-			size = read_entity(text, i, &codepoint);
+			size = tag_entity(text, i, &codepoint);
 		else if ((unsigned char)text.ptr[i] == 0xEF)
 			size = shortcode_at(r->list, text, i, &item);
 		if (size == 0) {
@@ -359,7 +229,7 @@ static void start_or_end_heading(struct reader *r, const struct tag *tag)
 	end_row(r);
 	builder_flush(r->b);
 	r->heading = tag->name.ptr[1] - '0';
-	r->heading_id = attribute(tag->attributes, STR("id"));
+	r->heading_id = tag_attribute(tag->attributes, STR("id"));
 	/* an id made by a shortcode cannot be known */
 	if (str_find(r->heading_id, STR(SHORTCODE_OPEN), 0) != STR_NPOS)
 		r->heading_id = STR("");
@@ -422,7 +292,7 @@ static size_t handle_tag(struct reader *r, const struct tag *tag, enum tag_kind 
 		break;
 	case TAG_IMAGE:
 		builder_space(r->b);
-		put_text(r, attribute(tag->attributes, STR("alt")));
+		put_text(r, tag_attribute(tag->attributes, STR("alt")));
 		builder_space(r->b);
 		break;
 	case TAG_PRE:
@@ -466,7 +336,7 @@ static size_t read_markup(struct reader *r, size_t at)
 		end = str_find(r->html, STR(">"), at);
 		return end == STR_NPOS ? r->html.len : end + 1;
 	}
-	if (!read_tag(r->html, at, &tag))
+	if (!tag_read(r->html, at, false, &tag))
 		return at;
 	known = find_tag(tag.name);
 	if (!known || (r->in_pre && known->kind != TAG_PRE && known->kind != TAG_INLINE))

@@ -33,6 +33,14 @@ bool parse_format_is_code(enum parse_format format)
 	return format == PARSE_YAML || format == PARSE_PYTHON || format == PARSE_GO;
 }
 
+static bool looks_like_html(struct str text)
+{
+	struct str head = str_trim(str_slice(text, 0, 256));
+
+	return str_eq_nocase(str_slice(head, 0, 14), STR("<!doctype html")) ||
+	       str_eq_nocase(str_slice(head, 0, 5), STR("<html"));
+}
+
 enum err_code parse_document(enum parse_format format, struct str text, struct arena *arena,
 			     struct document *out, struct err *err)
 {
@@ -44,10 +52,14 @@ enum err_code parse_document(enum parse_format format, struct str text, struct a
 	case PARSE_PLAIN:
 		return parse_plain(text, arena, out, err);
 	case PARSE_HTML:
+		return parse_html(text, arena, out, err);
+	case PARSE_UNKNOWN:
+		if (looks_like_html(text))
+			return parse_html(text, arena, out, err);
+		break;
 	case PARSE_RST:
 	case PARSE_PYTHON:
 	case PARSE_GO:
-	case PARSE_UNKNOWN:
 	case PARSE_MARKDOWN:
 		break;
 	}
