@@ -33,7 +33,8 @@ struct answer_deps {
 	struct store *store;
 	struct embedder *embedder;
 	const struct clock *clock;
-	const atomic_bool *cancelled; /* may be NULL; polled at every stage */
+	const struct retrieve_tuning *tuning; /* NULL: the default */
+	const atomic_bool *cancelled;         /* may be NULL; polled at every stage */
 };
 
 struct answer_result {

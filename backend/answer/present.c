@@ -19,23 +19,48 @@ static json_t *append(json_t *list, json_t *item)
 	return NULL;
 }
 
-json_t *present_results(struct str query, const struct retrieve_results *results, struct str type)
+/* How a result's score came about. */
+static json_t *signals_json(const struct fused *f)
+{
+	double section = 0;
+	for (int i = 0; i < SIGNAL_COUNT; i++)
+		section += f->section_share[i];
+	json_t *object = json_pack("{s:f, s:f, s:f}", "page", f->page_score, "section", section,
+				   "archived_factor", f->page_factor);
+	for (int i = 0; i < SIGNAL_COUNT && object; i++) {
+		json_t *share = json_pack("{s:f, s:f}", "page", f->page_share[i], "section",
+					  f->section_share[i]);
+		if (json_object_set_new(object, retrieve_signal_name((enum retrieve_signal)i),
+					share) != 0) {
+			json_decref(object);
+			object = NULL;
+		}
+	}
+	return object;
+}
+
+static json_t *result_json(const struct retrieve_result *r, bool explain)
+{
+	const struct store_passage *p = &r->passage;
+	json_t *object = json_pack(
+		"{s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rank", (json_int_t)r->rank,
+		"score", r->score, "type", json_from_str(p->type), "title", json_from_str(p->title),
+		"section", json_from_str(p->section_path), "url", json_from_str(r->url), "path",
+		json_from_str(p->path), "repo", json_from_str(p->repo.len ? p->repo : p->source),
+		"version", json_from_str(p->version), "text", json_from_str(r->text));
+	if (object && explain &&
+	    json_object_set_new(object, "signals", signals_json(&r->signals)) != 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+json_t *present_results(struct str query, const struct retrieve_results *results, bool explain)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < results->count && list; i++) {
-		const struct retrieve_result *r = &results->items[i];
-		const struct store_passage *p = &r->passage;
-		if (type.len && !str_eq(type, p->type))
-			continue;
-		list = append(list,
-			      json_pack("{s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rank",
-					(json_int_t)r->rank, "score", r->score, "type",
-					json_from_str(p->type), "title", json_from_str(p->title),
-					"section", json_from_str(p->section_path), "url",
-					json_from_str(r->url), "path", json_from_str(p->path),
-					"repo", json_from_str(p->repo.len ? p->repo : p->source),
-					"text", json_from_str(p->text)));
-	}
+	for (size_t i = 0; i < results->count && list; i++)
+		list = append(list, result_json(&results->items[i], explain));
 	return json_pack("{s:o, s:f, s:o}", "query", json_from_str(query), "took_ms",
 			 milliseconds(results->took_us), "results", list);
 }

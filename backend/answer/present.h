@@ -9,10 +9,12 @@
 #include "base/json.h"
 
 /*
- * {query, took_ms, results:[{rank,score,type,title,section,url,path,repo,text}]}; the caller's.
- * `type` limits the results to one document type; empty: all.
+ * {query, took_ms, results:[{rank,score,type,title,section,url,path,repo,version,text}]}; the
+ * caller's. `explain` adds to each result signals: {page, section, archived_factor, and by the name of
+ * each ranking {page, section}: what it adds to both}; score = page - within_page * (section of the
+ * page's best result - section).
  */
-json_t *present_results(struct str query, const struct retrieve_results *results, struct str type);
+json_t *present_results(struct str query, const struct retrieve_results *results, bool explain);
 
 /* {question, answer, citations, route, grounded, abstained, took_ms}; the caller's. */
 json_t *present_answer(struct str question, const struct answer_result *answer);

@@ -51,3 +51,51 @@ struct str query_subject(struct str question, struct arena *arena)
 	}
 	return question;
 }
+
+/* The run of letters, digits and dots that begins at or after *at; false at the end. */
+static bool next_token(struct str text, size_t *at, struct str *token)
+{
+	while (*at < text.len && !ascii_alnum((unsigned char)text.ptr[*at]))
+		++*at;
+	size_t begin = *at;
+	while (*at < text.len &&
+	       (ascii_alnum((unsigned char)text.ptr[*at]) || text.ptr[*at] == '.'))
+		++*at;
+	*token = str_slice(text, begin, *at);
+	while (token->len && token->ptr[token->len - 1] == '.')
+		token->len--;
+	return *at > begin;
+}
+
+bool query_asks_for_old(struct str question)
+{
+	static const char *const words[] = {"legacy",     "deprecated", "deprecation", "archived",
+					    "archive",    "old",        "older",       "obsolete",
+					    "superseded", "outdated"};
+	struct str token;
+	for (size_t at = 0; next_token(question, &at, &token);)
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			if (str_eq_nocase(token, str_c(words[i])))
+				return true;
+	return false;
+}
+
+/* Without a leading 'v'. */
+static struct str version_digits(struct str text)
+{
+	return text.len > 1 && ascii_lower(text.ptr[0]) == 'v' ? str_slice(text, 1, text.len)
+							       : text;
+}
+
+bool query_names_version(struct str question, struct str version)
+{
+	struct str token, wanted = version_digits(version);
+	for (size_t at = 0; wanted.len && next_token(question, &at, &token);) {
+		struct str digits = version_digits(token);
+		bool marked = digits.len < token.len || str_find(digits, STR("."), 0) != STR_NPOS;
+		if (marked && str_starts(digits, wanted) &&
+		    (digits.len == wanted.len || digits.ptr[wanted.len] == '.'))
+			return true;
+	}
+	return false;
+}

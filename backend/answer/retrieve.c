@@ -1,20 +1,73 @@
 #include "answer/retrieve.h"
 
+#include "answer/expand.h"
 #include "answer/fuse.h"
 #include "answer/query.h"
 #include "base/utf8.h"
 #include "base/vec.h"
 
 enum {
-	DEPTH = 50,        /* hits taken from each ranking */
-	MATCH_DEPTH = 400, /* paragraphs whose nearness is known to whoever quotes from a section */
-	QUERY_PARTS_MAX = 4 /* of an over-long query that are embedded */
+	WINDOW_DEPTH = 150, /* hits taken from each ranking */
+	SECTION_DEPTH = 200,
+	PARAGRAPH_DEPTH = 400,
+	WORDS_DEPTH = 200,
+	PAGE_WORDS_DEPTH = 100,
+	WEIGHT_MAX = 100,
+	QUERY_PARTS_MAX = 4, /* of an over-long query that are embedded */
+	FILTERED_PAGES = 50, /* pages that a filter must leave, or the rankings are read deeper */
+	DEEPER = 8,          /* times */
 };
 
-/* Chosen by cross-validation on the question set, see docs/decisions/0002-retrieval.md. */
-static const struct fuse_options fuse_defaults = {
-	.k = 5, .page_weight = 1, .section_weight = 0.5, .max_span = 8};
-#define TEXT_WEIGHT 1.5 /* of the two rankings by words; those by vectors are three */
+static const struct fuse_options fuse_fixed = {
+	.page_depth = 50, .section_depth = 100, .max_span = 8};
+
+const char *retrieve_signal_name(enum retrieve_signal signal)
+{
+	static const char *const names[SIGNAL_COUNT] = {"windows", "sections", "paragraphs",
+							"words", "page_words"};
+	return names[signal];
+}
+
+enum err_code retrieve_weights_parse(struct str text, double weights[SIGNAL_COUNT], struct err *err)
+{
+	for (int i = 0; i < SIGNAL_COUNT; i++)
+		weights[i] = 0;
+	for (size_t at = 0, end; at < text.len; at = end + 1) {
+		for (end = at; end < text.len && text.ptr[end] != ' ' && text.ptr[end] != ',';
+		     end++)
+			;
+		struct str item = str_slice(text, at, end);
+		size_t equal = str_find(item, STR("="), 0);
+		int signal = 0;
+		double weight = 0;
+		if (!item.len)
+			continue;
+		struct str name = str_slice(item, 0, equal == STR_NPOS ? item.len : equal);
+		while (signal < SIGNAL_COUNT &&
+		       !str_eq(name, str_c(retrieve_signal_name((enum retrieve_signal)signal))))
+			signal++;
+		if (signal == SIGNAL_COUNT || equal == STR_NPOS ||
+		    !str_to_double(str_slice(item, equal + 1, item.len), &weight) ||
+		    !(weight >= 0 && weight <= WEIGHT_MAX))
+			return err_set(err, ERR_INVALID,
+				       "'%.*s' is not NAME=WEIGHT with a weight from 0 to %d and "
+				       "one of windows, sections, paragraphs, words, page_words",
+				       (int)(item.len < 80 ? item.len : 80), item.ptr, WEIGHT_MAX);
+		weights[signal] = weight;
+	}
+	return ERR_OK;
+}
+
+struct retrieve_tuning retrieve_tuning_default(void)
+{
+	return (struct retrieve_tuning){
+		.page_weight = {1, 1, 1, 1.5, 1.5},
+		.section_weight = {0.3, 1, 1, 1.5, 0},
+		.within_page = 1,
+		.archived_factor = 0.8,
+		.context_tokens = 2000,
+	};
+}
 
 static enum err_code check_query(struct str query, const struct retrieve_options *options,
 				 struct err *err)
@@ -109,6 +162,7 @@ static enum err_code fill_result(struct store *store, const struct fused *from,
 		return code;
 	to->rank = rank;
 	to->score = from->score;
+	to->signals = *from;
 	to->cosine = from->cosine;
 	to->url = to->passage.anchor.len
 			  ? arena_printf(arena, "%.*s#%.*s", STR_ARG(to->passage.url),
@@ -119,53 +173,149 @@ static enum err_code fill_result(struct store *store, const struct fused *from,
 	return fill_matches(store, paragraphs, arena, to, err);
 }
 
-enum err_code retrieve(struct store *store, struct embedder *embedder, const struct clock *clock,
-		       struct str query, const struct retrieve_options *options,
-		       struct arena *arena, struct retrieve_results *out, struct err *err)
+/* One query on its way through the rankings. */
+struct search {
+	struct store *store;
+	const struct retrieve_options *options;
+	const struct retrieve_tuning *tuning;
+	struct str query; /* as it was asked */
+	struct str terms; /* as it is searched for */
+	float *vector;
+	size_t dimension;
+	bool asks_for_old, filtered;
+	struct store_hits hits[SIGNAL_COUNT];
+	size_t pages_left; /* that the filter left */
+	struct arena *arena;
+};
+
+static enum err_code search_dense(struct search *s, enum retrieve_signal signal,
+				  enum store_unit unit, size_t depth, struct err *err)
 {
-	int64_t started = clock_monotonic_us(clock);
-	struct store_hits windows, sections, paragraphs, text_sections, text_pages;
-	struct fused_list fused = {0};
-	*out = (struct retrieve_results){0};
-	enum err_code code = check_query(query, options, err);
+	return store_search_vector(s->store, unit, s->vector, s->dimension, depth, s->arena,
+				   &s->hits[signal], err);
+}
+
+static enum err_code search_rankings(struct search *s, size_t deeper, bool *exhausted,
+				     struct err *err)
+{
+	static const size_t depths[SIGNAL_COUNT] = {WINDOW_DEPTH, SECTION_DEPTH, PARAGRAPH_DEPTH,
+						    WORDS_DEPTH, PAGE_WORDS_DEPTH};
+	enum err_code code;
+	if ((code = search_dense(s, SIGNAL_WINDOWS, STORE_WINDOW, deeper * WINDOW_DEPTH, err)) ||
+	    (code = search_dense(s, SIGNAL_SECTIONS, STORE_SECTION, deeper * SECTION_DEPTH, err)) ||
+	    (code = search_dense(s, SIGNAL_PARAGRAPHS, STORE_PARAGRAPH, deeper * PARAGRAPH_DEPTH,
+				 err)) ||
+	    (code = store_search_text(s->store, STORE_TEXT_SECTIONS, s->terms, deeper * WORDS_DEPTH,
+				      s->arena, &s->hits[SIGNAL_WORDS], err)) ||
+	    (code = store_search_text(s->store, STORE_TEXT_PAGES, s->terms,
+				      deeper * PAGE_WORDS_DEPTH, s->arena,
+				      &s->hits[SIGNAL_PAGE_WORDS], err)))
+		return code;
+	*exhausted = true;
+	for (int i = 0; i < SIGNAL_COUNT; i++)
+		if (s->hits[i].count >= deeper * depths[i])
+			*exhausted = false;
+	return ERR_OK;
+}
+
+static bool differs(struct str wanted, struct str value)
+{
+	return wanted.len && !str_eq_nocase(wanted, value);
+}
+
+static enum err_code page_factor(void *ctx, int64_t document_id, double *factor, struct err *err)
+{
+	struct search *s = ctx;
+	struct store_document_info info;
+	enum err_code code = store_document_info(s->store, document_id, s->arena, &info, err);
+	*factor = 0;
 	if (code)
-		return code;
-	query = query_subject(query, arena);
-	float *vector = arena_array(arena, embedder->dimension, sizeof(float));
-	out->items = arena_array(arena, options->top_k, sizeof(*out->items));
-	if (!query.ptr || !vector || !out->items)
-		return arena_fail(arena, err);
-	if ((code = embed_query(embedder, query, arena, vector, err)) ||
-	    (code = store_search_vector(store, STORE_WINDOW, vector, embedder->dimension, DEPTH,
-					arena, &windows, err)) ||
-	    (code = store_search_vector(store, STORE_SECTION, vector, embedder->dimension, DEPTH,
-					arena, &sections, err)) ||
-	    (code = store_search_vector(store, STORE_PARAGRAPH, vector, embedder->dimension,
-					MATCH_DEPTH, arena, &paragraphs, err)) ||
-	    (code = store_search_text(store, STORE_TEXT_SECTIONS, query, DEPTH, arena,
-				      &text_sections, err)) ||
-	    (code = store_search_text(store, STORE_TEXT_PAGES, query, DEPTH, arena, &text_pages,
-				      err)))
-		return code;
-	struct store_hits nearest = paragraphs;
-	if (nearest.count > DEPTH)
-		nearest.count = DEPTH;
-	const struct fuse_ranking rankings[] = {{&windows, 1, true},
-						{&sections, 1, true},
-						{&nearest, 1, true},
-						{&text_sections, TEXT_WEIGHT, false},
-						{&text_pages, TEXT_WEIGHT, false}};
-	code = fuse_rankings(rankings, sizeof(rankings) / sizeof(rankings[0]), &fuse_defaults,
-			     arena, &fused, err);
-	for (size_t i = 0; i < fused.count && out->count < options->top_k && !code; i++) {
+		return code == ERR_NOTFOUND ? ERR_OK : code; /* replaced a moment ago */
+	if (differs(s->options->type, info.type) || differs(s->options->version, info.version) ||
+	    differs(s->options->repo, info.repo.len ? info.repo : info.source))
+		return ERR_OK;
+	s->pages_left++;
+	bool wanted = s->asks_for_old || s->options->version.len ||
+		      query_names_version(s->query, info.version);
+	*factor = info.archived && !wanted ? s->tuning->archived_factor : 1;
+	return ERR_OK;
+}
+
+/* A filter may leave little of the best: then the rankings are read deeper until it does not. */
+static enum err_code search_all(struct search *s, struct fused_list *fused, struct err *err)
+{
+	struct fuse_options how = fuse_fixed;
+	const struct fuse_pages pages = {page_factor, s};
+	bool exhausted = false;
+	how.section_weight = s->tuning->within_page;
+	for (size_t deeper = 1; !exhausted; deeper *= DEEPER) {
+		struct fuse_ranking rankings[SIGNAL_COUNT];
+		enum err_code code = search_rankings(s, deeper, &exhausted, err);
+		if (code)
+			return code;
+		for (int i = 0; i < SIGNAL_COUNT; i++)
+			rankings[i] = (struct fuse_ranking){&s->hits[i], s->tuning->page_weight[i],
+							    s->tuning->section_weight[i],
+							    i <= SIGNAL_PARAGRAPHS};
+		s->pages_left = 0;
+		code = fuse_rankings(rankings, SIGNAL_COUNT, &how, &pages, s->arena, fused, err);
+		if (code)
+			return code;
+		if (!s->filtered || s->pages_left >= FILTERED_PAGES)
+			break;
+	}
+	return ERR_OK;
+}
+
+static enum err_code fill_results(const struct search *s, const struct fused_list *fused,
+				  struct retrieve_results *out, struct err *err)
+{
+	enum err_code code = ERR_OK;
+	for (size_t i = 0; i < fused->count && out->count < s->options->top_k && !code; i++) {
 		struct retrieve_result *slot = &out->items[out->count];
-		code = fill_result(store, &fused.items[i], &paragraphs, out->count + 1, arena, slot,
-				   err);
+		code = fill_result(s->store, &fused->items[i], &s->hits[SIGNAL_PARAGRAPHS],
+				   out->count + 1, s->arena, slot, err);
 		if (code == ERR_NOTFOUND)
 			code = ERR_OK; /* replaced by an index run a moment ago */
 		else if (!code && str_trim(slot->passage.text).len > slot->passage.heading.len)
 			out->count++; /* a bare heading answers nothing */
 	}
+	return code;
+}
+
+enum err_code retrieve(struct store *store, struct embedder *embedder, const struct clock *clock,
+		       struct str query, const struct retrieve_options *options,
+		       struct arena *arena, struct retrieve_results *out, struct err *err)
+{
+	int64_t started = clock_monotonic_us(clock);
+	struct retrieve_tuning tuning =
+		options->tuning ? *options->tuning : retrieve_tuning_default();
+	struct fused_list fused = {0};
+	*out = (struct retrieve_results){0};
+	enum err_code code = check_query(query, options, err);
+	if (code)
+		return code;
+	struct search s = {.store = store,
+			   .options = options,
+			   .tuning = &tuning,
+			   .query = query,
+			   .terms = query_subject(query, arena),
+			   .vector = arena_array(arena, embedder->dimension, sizeof(float)),
+			   .dimension = embedder->dimension,
+			   .asks_for_old = query_asks_for_old(query),
+			   .filtered =
+				   options->type.len || options->repo.len || options->version.len,
+			   .arena = arena};
+	out->items = arena_array(arena, options->top_k, sizeof(*out->items));
+	if (!s.terms.ptr || !s.vector || !out->items)
+		return arena_fail(arena, err);
+	code = embed_query(embedder, s.terms, arena, s.vector, err);
+	if (!code)
+		code = search_all(&s, &fused, err);
+	if (!code)
+		code = fill_results(&s, &fused, out, err);
+	if (!code)
+		code = expand_results(store, embedder, tuning.context_tokens, out, arena, err);
 	out->took_us = clock_monotonic_us(clock) - started;
 	return code;
 }

@@ -1,7 +1,11 @@
-/* Retrieval: dense and lexical rankings of sections and pages, joined by reciprocal rank fusion. */
+/*
+ * Retrieval: dense and lexical rankings of sections and pages, joined by their scores (fuse.h), and
+ * the sections around the best ones, as much as a budget of tokens allows.
+ */
 #ifndef DOCS_BOT_ANSWER_RETRIEVE_H
 #define DOCS_BOT_ANSWER_RETRIEVE_H
 
+#include "answer/fuse.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -11,8 +15,41 @@
 #define RETRIEVE_MAX_QUERY 100000 /* bytes; longer queries are refused */
 #define RETRIEVE_MAX_TOP_K 100
 
+/* The rankings that are joined. */
+enum retrieve_signal {
+	SIGNAL_WINDOWS,    /* cosine of windows of the page */
+	SIGNAL_SECTIONS,   /* cosine of sections */
+	SIGNAL_PARAGRAPHS, /* cosine of paragraphs */
+	SIGNAL_WORDS,      /* BM25 of sections */
+	SIGNAL_PAGE_WORDS, /* BM25 of whole pages */
+	SIGNAL_COUNT
+};
+
+/* "windows", "sections", "paragraphs", "words", "page_words"; static storage. */
+const char *retrieve_signal_name(enum retrieve_signal signal);
+
+struct retrieve_tuning {
+	double page_weight[SIGNAL_COUNT];    /* of each ranking in a page's score */
+	double section_weight[SIGNAL_COUNT]; /* and among the sections of a page */
+	double within_page;     /* what a section loses for being worse than its page's best */
+	double archived_factor; /* of the score of archived pages nobody asked for, 0 … 1 */
+	size_t context_tokens;  /* to which the texts of the first five results may grow */
+};
+
+/* Chosen by cross-validation on the question sets, see docs/decisions/0002-retrieval.md. */
+struct retrieve_tuning retrieve_tuning_default(void);
+
+/*
+ * "windows=1 words=1.5": a weight of 0 … 100 for each signal that is named, 0 for the others; separated
+ * by spaces or commas. ERR_INVALID names what cannot be read.
+ */
+enum err_code retrieve_weights_parse(struct str text, double weights[SIGNAL_COUNT],
+				     struct err *err) WARN_UNUSED;
+
 struct retrieve_options {
-	size_t top_k; /* 1 … RETRIEVE_MAX_TOP_K */
+	size_t top_k;                         /* 1 … RETRIEVE_MAX_TOP_K */
+	const struct retrieve_tuning *tuning; /* NULL: the default */
+	struct str type, repo, version;       /* only documents with these; empty: all */
 };
 
 /* A paragraph chunk of a result's section that is near the query. */
@@ -22,10 +59,12 @@ struct retrieve_match {
 };
 
 struct retrieve_result {
-	size_t rank;  /* from 1 */
-	double score; /* fused; comparable within one query only */
-	float cosine; /* best cosine of a chunk of this section or page with the query */
-	struct store_passage passage;
+	size_t rank;          /* from 1 */
+	double score;         /* fused; comparable within one query only */
+	float cosine;         /* best cosine of a chunk of this section or page with the query */
+	struct fused signals; /* how the score came about, by retrieve_signal */
+	struct store_passage passage;   /* the section */
+	struct str text;                /* with the sections around it that fit the budget */
 	struct str url;                 /* with the heading's anchor */
 	struct retrieve_match *matches; /* best first */
 	size_t match_count;
@@ -38,8 +77,8 @@ struct retrieve_results {
 };
 
 /*
- * The top_k sections for a query, best first. Long queries are embedded in parts of the model's
- * length. Results live in the arena. Uses store and embedder from the calling thread only.
+ * The top_k sections for a query, best first. Archived pages rank lower unless the query asks for
+ * them (query.h). Long queries are embedded in parts of the model's length. Results live in the arena. Uses store and embedder from the calling thread only.
  * Errors: ERR_INVALID for empty, over-long or non-UTF-8 queries, else those of the ports.
  */
 enum err_code retrieve(struct store *store, struct embedder *embedder, const struct clock *clock,

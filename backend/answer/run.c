@@ -42,7 +42,7 @@ enum err_code answer_run(const struct answer_deps *deps, struct str question,
 			 const struct answer_sink *sink, struct arena *arena,
 			 struct answer_result *out, struct err *err)
 {
-	const struct retrieve_options options = {.top_k = RETRIEVE_TOP_K};
+	const struct retrieve_options options = {.top_k = RETRIEVE_TOP_K, .tuning = deps->tuning};
 	struct extract extract;
 	int64_t started = clock_monotonic_us(deps->clock);
 	*out = (struct answer_result){0};

@@ -30,6 +30,7 @@ int command_ask(struct context *ctx)
 		return context_fail(ctx, &err);
 	const struct answer_deps deps = {.store = session.store,
 					 .embedder = session.embedder,
+					 .tuning = &session.tuning,
 					 .clock = ctx->clock,
 					 .cancelled = ctx->stop};
 	const struct answer_sink sink = {.text = ctx->json ? NULL : print_piece};

@@ -97,6 +97,7 @@ static enum err_code run_sets(struct context *ctx, const struct eval_options *op
 		return code;
 	const struct answer_deps deps = {.store = session.store,
 					 .embedder = session.embedder,
+					 .tuning = &session.tuning,
 					 .clock = ctx->clock,
 					 .cancelled = ctx->stop};
 	const struct eval_setup setup = {session.embedder->model, session.embedder->precision};

@@ -1,9 +1,27 @@
 #include "cmd/query.h"
 
+enum err_code query_tuning(const struct context *ctx, struct retrieve_tuning *out, struct err *err)
+{
+	const struct config *config = &ctx->config;
+	*out = retrieve_tuning_default();
+	out->within_page = config_float(config, SET_WITHIN_PAGE);
+	out->archived_factor = config_float(config, SET_ARCHIVED_FACTOR);
+	out->context_tokens = (size_t)config_int(config, SET_CONTEXT_TOKENS);
+	enum err_code code = retrieve_weights_parse(str_c(config_string(config, SET_PAGE_WEIGHTS)),
+						    out->page_weight, err);
+	if (code)
+		return err_context(err, "page_weights");
+	code = retrieve_weights_parse(str_c(config_string(config, SET_SECTION_WEIGHTS)),
+				      out->section_weight, err);
+	return code ? err_context(err, "section_weights") : ERR_OK;
+}
+
 enum err_code query_open(struct context *ctx, struct query_session *session, struct err *err)
 {
 	*session = (struct query_session){0};
-	enum err_code code = backends_store(ctx, false, NULL, &session->store, err);
+	enum err_code code = query_tuning(ctx, &session->tuning, err);
+	if (!code)
+		code = backends_store(ctx, false, NULL, &session->store, err);
 	if (!code)
 		code = backends_embedder(ctx, &session->embedder, err);
 	struct store_stats stats = {0};

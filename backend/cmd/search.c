@@ -9,23 +9,45 @@ enum { SNIPPET_BYTES = 240, DEFAULT_TOP_K = 5 };
 const struct option search_options[] = {
 	{"top-k", "N", "how many sections to show (5)"},
 	{"type", "TYPE", "only results of this type: doc, pull_request, issue or code"},
+	{"repo", "OWNER/NAME", "only results of this repository (or source, where it has none)"},
+	{"release", "VERSION", "only results about this version of the software, as 1.9"},
+	{"explain", NULL, "show what each ranking adds to a score"},
 	{NULL, NULL, NULL},
 };
 
-static void print_results(const struct retrieve_results *results, struct arena *arena)
+/* The shares of the rankings, by page and among the sections of the page. */
+static void print_signals(const struct fused *f)
+{
+	fputs("   page", stdout);
+	for (int i = 0; i < SIGNAL_COUNT; i++)
+		printf("  %s %.3f", retrieve_signal_name((enum retrieve_signal)i),
+		       f->page_share[i]);
+	if (f->page_factor < 1)
+		printf("  × %.2f: archived", f->page_factor);
+	printf("  = %.3f\n   section", f->page_score);
+	for (int i = 0; i < SIGNAL_COUNT; i++)
+		printf("  %s %.3f", retrieve_signal_name((enum retrieve_signal)i),
+		       f->section_share[i]);
+	fputc('\n', stdout);
+}
+
+static void print_results(const struct retrieve_results *results, bool explain, struct arena *arena)
 {
 	if (results->count == 0)
 		puts("No results.");
 	for (size_t i = 0; i < results->count; i++) {
 		const struct retrieve_result *r = &results->items[i];
 		struct str text = present_one_line(r->passage.text, SNIPPET_BYTES, arena);
-		printf("%zu. %.*s%s%.*s  (%.4f)\n   %.*s\n   %.*s\n\n", r->rank,
+		printf("%zu. %.*s%s%.*s  (%.4f)\n   %.*s\n   %.*s\n", r->rank,
 		       STR_ARG(r->passage.title), r->passage.section_path.len ? " › " : "",
 		       STR_ARG(r->passage.section_path), r->score, STR_ARG(r->url), STR_ARG(text));
+		if (explain)
+			print_signals(&r->signals);
+		fputc('\n', stdout);
 	}
 }
 
-/* As /api/search takes them; an index of documentation holds nothing but "doc". */
+/* As /api/search takes them. */
 static bool known_type(const char *type)
 {
 	static const char *const types[] = {"doc", "pull_request", "issue", "code"};
@@ -35,14 +57,10 @@ static bool known_type(const char *type)
 	return false;
 }
 
-/* Takes out the results of other types; those that stay keep their rank. */
-static void keep_type(struct retrieve_results *results, struct str type)
+static struct str option_str(const struct context *ctx, const char *name)
 {
-	size_t kept = 0;
-	for (size_t i = 0; i < results->count; i++)
-		if (str_eq(results->items[i].passage.type, type))
-			results->items[kept++] = results->items[i];
-	results->count = kept;
+	const char *value = context_option(ctx, name);
+	return value ? str_c(value) : STR("");
 }
 
 int command_search(struct context *ctx)
@@ -58,23 +76,26 @@ int command_search(struct context *ctx)
 	if (type && !known_type(type))
 		return context_usage(
 			ctx, "--type must be doc, pull_request, issue or code, not '%s'", type);
-	const struct retrieve_options options = {.top_k = (size_t)top_k};
 	struct str query = context_words(ctx);
+	bool explain = context_option(ctx, "explain") != NULL;
 	if (query_open(ctx, &session, &err))
 		return context_fail(ctx, &err);
+	const struct retrieve_options options = {.top_k = (size_t)top_k,
+						 .tuning = &session.tuning,
+						 .type = option_str(ctx, "type"),
+						 .repo = option_str(ctx, "repo"),
+						 .version = option_str(ctx, "release")};
 	int status = EXIT_DONE;
 	enum err_code code = retrieve(session.store, session.embedder, ctx->clock, query, &options,
 				      ctx->arena, &results, &err);
-	if (!code && type)
-		keep_type(&results, str_c(type));
 	if (code)
 		status = context_fail(ctx, &err);
 	else if (ctx->json)
-		status = context_print_json(present_results(query, &results, STR("")))
+		status = context_print_json(present_results(query, &results, explain))
 				 ? EXIT_DONE
 				 : EXIT_FAILED;
 	else
-		print_results(&results, ctx->arena);
+		print_results(&results, explain, ctx->arena);
 	query_close(&session);
 	return status;
 }

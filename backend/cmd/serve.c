@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/backends.h"
+#include "cmd/query.h"
 #include "serve/serve.h"
 
 /*
@@ -90,7 +90,10 @@ int command_serve(struct context *ctx)
 	if (!parse_listen(ctx, &options.host, &options.port))
 		return context_usage(ctx, "listen must be HOST:PORT, e.g. 127.0.0.1:8000, not '%s'",
 				     config_string(config, SET_LISTEN));
-	enum err_code code = backends_opener_init(ctx, &opener, &err);
+	struct retrieve_tuning tuning;
+	enum err_code code = query_tuning(ctx, &tuning, &err);
+	if (!code)
+		code = backends_opener_init(ctx, &opener, &err);
 	if (!code)
 		code = backends_shared_embedder(ctx, &embedder, &err);
 	if (!code)
@@ -99,6 +102,7 @@ int command_serve(struct context *ctx)
 		const struct serve_deps deps = {.open_store = backends_open_store,
 						.ctx = &opener,
 						.embedder = embedder,
+						.tuning = &tuning,
 						.alloc = ctx->alloc,
 						.clock = ctx->clock,
 						.log = &ctx->log,

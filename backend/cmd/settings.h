@@ -38,6 +38,18 @@
 	  "larger files are skipped")                                                              \
 	X(SET_MAX_FILES, "max_files", CONFIG_INT, "1000000", NULL, 1, 100000000, NULL,             \
 	  "most files of one source")                                                              \
+	X(SET_PAGE_WEIGHTS, "page_weights", CONFIG_STRING,                                         \
+	  "windows=1 sections=1 paragraphs=1 words=1.5 page_words=1.5", NULL, 0, 0, NULL,          \
+	  "weight of each ranking in the score of a page")                                         \
+	X(SET_SECTION_WEIGHTS, "section_weights", CONFIG_STRING,                                   \
+	  "windows=0.3 sections=1 paragraphs=1 words=1.5 page_words=0", NULL, 0, 0, NULL,          \
+	  "weight of each ranking among the sections of a page")                                   \
+	X(SET_WITHIN_PAGE, "within_page", CONFIG_FLOAT, "1", NULL, 0, 100, NULL,                   \
+	  "what a section loses for matching worse than its page's best")                          \
+	X(SET_ARCHIVED_FACTOR, "archived_factor", CONFIG_FLOAT, "0.8", NULL, 0, 1, NULL,           \
+	  "of the score of legacy and archived pages that the question does not ask for")          \
+	X(SET_CONTEXT_TOKENS, "context_tokens", CONFIG_INT, "2000", NULL, 0, 100000, NULL,         \
+	  "to which the texts of the first five results may grow; 0: sections alone")              \
 	X(SET_LISTEN, "listen", CONFIG_STRING, "127.0.0.1:8000", "DOCS_BOT_LISTEN", 0, 0, NULL,    \
 	  "address and port of the service")                                                       \
 	X(SET_PORT, "port", CONFIG_STRING, "", "PORT", 0, 0, NULL,                                 \

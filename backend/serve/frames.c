@@ -146,9 +146,9 @@ enum err_code frames_error(const char *message, struct buf *out, struct err *err
 }
 
 enum err_code frames_search(struct str query, const struct retrieve_results *results,
-			    struct str type, struct buf *out, struct err *err)
+			    struct buf *out, struct err *err)
 {
-	return write_frame(present_results(query, results, type), out, err);
+	return write_frame(present_results(query, results, false), out, err);
 }
 
 enum err_code frames_problem(int status, const char *title, const char *detail, struct str id,

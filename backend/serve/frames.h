@@ -39,10 +39,10 @@ enum err_code frames_error(const char *message, struct buf *out, struct err *err
 
 /*
  * The result of a search: {query, took_ms, results:[{rank, score, type, title, section, url, path,
- * repo, text}]}. `type` limits the results to one document type (empty: all).
+ * repo, version, text}]}.
  */
 enum err_code frames_search(struct str query, const struct retrieve_results *results,
-			    struct str type, struct buf *out, struct err *err) WARN_UNUSED;
+			    struct buf *out, struct err *err) WARN_UNUSED;
 
 /* An RFC 9457 problem document of type about:blank. */
 enum err_code frames_problem(int status, const char *title, const char *detail, struct str id,

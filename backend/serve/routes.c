@@ -166,7 +166,25 @@ static bool known_type(struct str type)
 	return false;
 }
 
-/* Fills top_k and type; false after a problem was sent. */
+/* A name to filter by, empty when it is not given; false after a problem was sent. */
+static bool search_filter(struct conn *conn, struct str name, char *out, size_t size,
+			  struct buf *value)
+{
+	buf_clear(value);
+	if (!query_value(conn->wsi, name, value))
+		return true;
+	struct str text = buf_str(value);
+	if (!text.len || text.len >= size || !utf8_valid(text)) {
+		http_problem(conn, 400, "%.*s must be a name of at most %zu bytes", STR_ARG(name),
+			     size - 1);
+		return false;
+	}
+	memcpy(out, text.ptr, text.len);
+	out[text.len] = '\0';
+	return true;
+}
+
+/* Fills top_k and the filters; false after a problem was sent. */
 static bool search_options(struct conn *conn, struct job *job)
 {
 	struct buf value;
@@ -191,6 +209,9 @@ static bool search_options(struct conn *conn, struct job *job)
 		}
 		snprintf(job->type, sizeof(job->type), "%s", value.ptr);
 	}
+	if (!search_filter(conn, STR("repo"), job->repo, sizeof(job->repo), &value) ||
+	    !search_filter(conn, STR("version"), job->version, sizeof(job->version), &value))
+		goto out;
 	ok = true;
 out:
 	buf_release(&value);

@@ -28,7 +28,8 @@ struct serve_deps {
 	/* A store for one worker, opened and closed on that worker's thread. */
 	enum err_code (*open_store)(void *ctx, struct store **out, struct err *err);
 	void *ctx;
-	struct embedder *embedder; /* shared by all workers */
+	struct embedder *embedder;            /* shared by all workers */
+	const struct retrieve_tuning *tuning; /* NULL: the default */
 	const struct alloc *alloc;
 	const struct clock *clock;
 	const struct logger *log;

@@ -11,9 +11,10 @@
 #include "serve/outbox.h"
 #include "serve/serve.h"
 
-#define SERVE_ID_SIZE     65 /* request and answer ids, NUL included */
-#define SERVE_MAX_TURNS   8  /* questions waiting on one socket behind the running one */
-#define SERVE_TYPE_SIZE   16 /* longest name of a document type, NUL included */
+#define SERVE_ID_SIZE     65  /* request and answer ids, NUL included */
+#define SERVE_MAX_TURNS   8   /* questions waiting on one socket behind the running one */
+#define SERVE_FILTER_SIZE 128 /* longest name of a repository or version, NUL included */
+#define SERVE_TYPE_SIZE   16  /* longest name of a document type, NUL included */
 #define SERVE_ARENA_MAX   ((size_t)256 << 20) /* memory of one answer */
 #define SERVE_RETRY_AFTER 2                   /* seconds that a refused client should wait */
 
@@ -32,7 +33,8 @@ struct job {
 	char id[SERVE_ID_SIZE];
 	struct buf text; /* question, query or path */
 	size_t top_k;
-	char type[SERVE_TYPE_SIZE];
+	char type[SERVE_TYPE_SIZE]; /* filters of a search; empty: none */
+	char repo[SERVE_FILTER_SIZE], version[SERVE_FILTER_SIZE];
 	int64_t created_us;
 
 	pthread_mutex_t lock; /* guards the next five */

@@ -256,6 +256,7 @@ static enum err_code answer(struct worker *worker, struct job *job, struct answe
 		return code;
 	const struct answer_deps answer_deps = {.store = worker->store,
 						.embedder = deps->embedder,
+						.tuning = deps->tuning,
 						.clock = deps->clock,
 						.cancelled = &job->cancelled};
 	struct stream stream = {worker, job};
@@ -347,14 +348,17 @@ static void run_search(struct worker *worker, struct job *job)
 	buf_init(&body, service->alloc, service->options->max_answer_bytes);
 	enum err_code code = need_store(worker, &err);
 	if (code == ERR_OK) {
-		const struct retrieve_options options = {.top_k = job->top_k};
+		const struct retrieve_options options = {.top_k = job->top_k,
+							 .tuning = deps->tuning,
+							 .type = str_c(job->type),
+							 .repo = str_c(job->repo),
+							 .version = str_c(job->version)};
 		code = retrieve(worker->store, deps->embedder, deps->clock, buf_str(&job->text),
 				&options, &worker->arena, &results, &err);
 		if (code)
 			after_error(worker, code);
 	}
-	if (code == ERR_OK &&
-	    frames_search(buf_str(&job->text), &results, str_c(job->type), &body, &err))
+	if (code == ERR_OK && frames_search(buf_str(&job->text), &results, &body, &err))
 		code = err_set(&err, ERR_INVALID,
 			       "the results are longer than %zu bytes; ask for a smaller top_k",
 			       body.max);

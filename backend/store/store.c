@@ -140,6 +140,12 @@ enum err_code store_chunk_text(struct store *s, int64_t document_id, enum store_
 	return s->ops->chunk_text(s, document_id, unit, ordinal, arena, out, err);
 }
 
+enum err_code store_document_info(struct store *s, int64_t document_id, struct arena *arena,
+				  struct store_document_info *out, struct err *err)
+{
+	return s->ops->document_info(s, document_id, arena, out, err);
+}
+
 enum err_code store_find_document(struct store *s, struct str path, int64_t *document_id,
 				  uint32_t *section_count, struct err *err)
 {

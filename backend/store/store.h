@@ -96,6 +96,13 @@ struct store_passage {
 	uint32_t first_line, last_line; /* as in struct store_section */
 };
 
+/* What a document is, without its text. In the arena of the call. */
+struct store_document_info {
+	struct str source, path, type, title, url, repo, version; /* as in struct store_document */
+	bool archived;
+	uint32_t section_count;
+};
+
 struct store;
 
 struct store_ops {
@@ -133,6 +140,8 @@ struct store_ops {
 	enum err_code (*chunk_text)(struct store *s, int64_t document_id, enum store_unit unit,
 				    uint32_t ordinal, struct arena *arena, struct str *out,
 				    struct err *err);
+	enum err_code (*document_info)(struct store *s, int64_t document_id, struct arena *arena,
+				       struct store_document_info *out, struct err *err);
 	enum err_code (*find_document)(struct store *s, struct str path, int64_t *document_id,
 				       uint32_t *section_count, struct err *err);
 	void (*close)(struct store *s);
@@ -180,6 +189,10 @@ enum err_code store_passage(struct store *s, int64_t document_id, uint32_t secti
 enum err_code store_chunk_text(struct store *s, int64_t document_id, enum store_unit unit,
 			       uint32_t ordinal, struct arena *arena, struct str *out,
 			       struct err *err) WARN_UNUSED;
+
+/* ERR_NOTFOUND when the index has changed since the hit. */
+enum err_code store_document_info(struct store *s, int64_t document_id, struct arena *arena,
+				  struct store_document_info *out, struct err *err) WARN_UNUSED;
 
 /* A document by its path (of several sources the first by name); ERR_NOTFOUND when there is none. */
 enum err_code store_find_document(struct store *s, struct str path, int64_t *document_id,

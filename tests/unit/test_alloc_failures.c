@@ -237,8 +237,9 @@ static enum err_code ask(struct fixture *f, const struct alloc *alloc, size_t ar
 	arena_init(&arena, alloc, arena_max);
 	enum err_code code = mini_site_store(&f->site, alloc, &store, &f->err);
 	if (!code) {
-		const struct answer_deps deps = {store, &f->site.fake.embedder, clock_system(),
-						 NULL};
+		const struct answer_deps deps = {.store = store,
+						 .embedder = &f->site.fake.embedder,
+						 .clock = clock_system()};
 		code = answer_run(&deps, str_c(question), &silent, &arena, &result, &f->err);
 	}
 	if (!code) {

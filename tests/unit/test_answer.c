@@ -77,8 +77,10 @@ static bool hear_text(void *ctx, struct str piece)
 
 static enum err_code ask(struct fixture *f, struct str question)
 {
-	const struct answer_deps deps = {f->store, &f->site.fake.embedder, clock_system(),
-					 &f->cancelled};
+	const struct answer_deps deps = {.store = f->store,
+					 .embedder = &f->site.fake.embedder,
+					 .clock = clock_system(),
+					 .cancelled = &f->cancelled};
 	const struct answer_sink sink = {f, hear_stage, hear_text};
 	arena_reset(&f->arena);
 	buf_clear(&f->heard);
@@ -320,7 +322,8 @@ static void an_empty_index_is_no_crash(void **state)
 	arena_init(&arena, alloc_default(), 64 << 20);
 	if (mini_site_store(&site, alloc_default(), &store, &err))
 		fail_msg("%s", err.message);
-	const struct answer_deps deps = {store, &site.fake.embedder, clock_system(), NULL};
+	const struct answer_deps deps = {
+		.store = store, .embedder = &site.fake.embedder, .clock = clock_system()};
 	enum err_code code =
 		answer_run(&deps, STR("How do I keep pods?"), &silent, &arena, &out, &err);
 	if (code == ERR_OK)

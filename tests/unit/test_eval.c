@@ -224,7 +224,8 @@ static int open_run(void **state)
 	    question_set_parse(run_set, STR("set.jsonl"), &f.arena, &parsed, &f.err) ||
 	    question_set_join(&parsed, 1, &f.arena, &f.set, &f.err))
 		fail_msg("%s", f.err.message);
-	f.deps = (struct answer_deps){f.store, &f.site.fake.embedder, clock_system(), NULL};
+	f.deps = (struct answer_deps){
+		.store = f.store, .embedder = &f.site.fake.embedder, .clock = clock_system()};
 	*state = &f;
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* answer/fuse: reciprocal rank fusion, checked against sums made by hand. */
+/* answer/fuse: the weighted mean of scaled scores, checked against sums made by hand. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,106 +20,176 @@
 	}
 
 static const struct fuse_options options = {
-	.k = 5, .page_weight = 1, .section_weight = 1, .max_span = 2};
+	.section_weight = 1, .page_depth = 50, .section_depth = 100, .max_span = 2};
+
+static struct fused_list fuse_with(const struct fuse_ranking *rankings, size_t count,
+				   const struct fuse_options *how, const struct fuse_pages *pages,
+				   struct arena *arena)
+{
+	struct fused_list out = {0};
+	struct err err = {ERR_OK, ""};
+	arena_init(arena, alloc_default(), 16 << 20);
+	if (fuse_rankings(rankings, count, how, pages, arena, &out, &err))
+		fail_msg("%s", err.message);
+	return out;
+}
 
 static struct fused_list fuse(const struct fuse_ranking *rankings, size_t count,
 			      const struct fuse_options *how, struct arena *arena)
 {
-	struct fused_list out = {0};
-	struct err err = {ERR_OK, ""};
-	arena_init(arena, alloc_default(), 1 << 20);
-	if (fuse_rankings(rankings, count, how, arena, &out, &err))
-		fail_msg("%s", err.message);
-	return out;
+	return fuse_with(rankings, count, how, NULL, arena);
 }
 
 static void check(const struct fused *got, int64_t document, uint32_t section, double score)
 {
 	assert_int_equal(got->document_id, document);
 	assert_int_equal(got->section, section);
-	if (fabs(got->score - score) > 1e-12)
-		fail_msg("document %d section %u: score %.12f, want %.12f", (int)document, section,
+	if (fabs(got->score - score) > 1e-6)
+		fail_msg("document %d section %u: score %.9f, want %.9f", (int)document, section,
 			 got->score, score);
 }
 
-static void one_ranking_keeps_its_order(void **state)
+/* Powers of two, so that the sums are exact. */
+static void text_scores_are_shares_of_the_best(void **state)
 {
-	struct store_hit items[] = {HIT(7, 2, 2, 0.9f), HIT(3, 0, 0, 0.8f), HIT(7, 4, 4, 0.7f)};
+	struct store_hit items[] = {HIT(7, 2, 2, 8), HIT(3, 0, 0, 4), HIT(7, 4, 4, 2)};
 	struct store_hits hits = {items, 3};
-	struct fuse_ranking ranking = {&hits, 1, true};
+	struct fuse_ranking ranking = {&hits, 1, 1, false};
 	struct arena arena;
 	struct fused_list out = fuse(&ranking, 1, &options, &arena);
 	assert_int_equal(out.count, 3);
-	/* page 7 has page rank 1, page 3 has page rank 2; section ranks are 1, 2, 3 */
-	check(&out.items[0], 7, 2, 1.0 / 6 + 1.0 / 6);
-	check(&out.items[1], 7, 4, 1.0 / 8 + 1.0 / 6);
-	check(&out.items[2], 3, 0, 1.0 / 7 + 1.0 / 7);
-	assert_true(out.items[0].cosine == 0.9f);
-	assert_true(out.items[1].cosine == 0.7f);
+	check(&out.items[0], 7, 2, 1);
+	check(&out.items[1], 3, 0, 0.5);         /* the best of its page, which is worth half */
+	check(&out.items[2], 7, 4, 1 - 1 + .25); /* the page's 1, less 1 - 0.25 for the section */
+	assert_true(out.items[0].cosine == 0);   /* BM25 scores are no cosines */
 	arena_release(&arena);
 }
 
-static void rankings_add_up(void **state)
+static void cosines_count_from_the_last_in_depth(void **state)
 {
-	struct store_hit dense[] = {HIT(1, 0, 0, 0.5f), HIT(2, 0, 0, 0.4f)};
-	struct store_hit text[] = {HIT(2, 0, 0, 12.0f), HIT(3, 1, 1, 9.0f)};
-	struct store_hits a = {dense, 2}, b = {text, 2};
-	struct fuse_ranking rankings[] = {{&a, 1, true}, {&b, 2, false}};
+	struct store_hit items[] = {HIT(1, 0, 0, 0.75f), HIT(1, 1, 1, 0.625f), HIT(2, 0, 0, 0.5f),
+				    HIT(3, 0, 0, 0.25f), HIT(4, 0, 0, 0.125f)};
+	struct store_hits hits = {items, 5};
+	struct fuse_ranking ranking = {&hits, 1, 0, true};
+	struct fuse_options three = options;
 	struct arena arena;
-	struct fused_list out = fuse(rankings, 2, &options, &arena);
-	assert_int_equal(out.count, 3);
-	check(&out.items[0], 2, 0, 2 * (1.0 / 7 + 2.0 / 6));
-	check(&out.items[1], 3, 1, 2 * (2.0 / 7));
-	check(&out.items[2], 1, 0, 2 * (1.0 / 6));
-	/* BM25 scores are no cosines */
-	assert_true(out.items[0].cosine == 0.4f);
-	assert_true(out.items[1].cosine == 0);
+	three.page_depth = 3; /* the third page is document 3 */
+	struct fused_list out = fuse(&ranking, 1, &three, &arena);
+	assert_int_equal(out.count, 5);
+	check(&out.items[0], 1, 0, 1);
+	check(&out.items[1], 1, 1, 1); /* ties by section; sections have no weight here */
+	check(&out.items[2], 2, 0, 0.5);
+	check(&out.items[3], 3, 0, 0);
+	check(&out.items[4], 4, 0, 0); /* never below nothing */
+	assert_true(out.items[1].cosine == 0.625f);
+	assert_true(out.items[4].cosine == 0.125f);
 	arena_release(&arena);
 }
 
-static void a_window_shares_its_worth_among_its_sections(void **state)
+static void rankings_are_weighed(void **state)
 {
-	struct store_hit items[] = {HIT(1, 4, 5, 0.6f)};
-	struct store_hits hits = {items, 1};
-	struct fuse_ranking ranking = {&hits, 1, true};
+	struct store_hit dense[] = {HIT(1, 0, 0, 0.5f), HIT(2, 0, 0, 0.25f)};
+	struct store_hit text[] = {HIT(2, 0, 0, 8), HIT(1, 0, 0, 4)};
+	struct store_hits a = {dense, 2}, b = {text, 2}, none = {NULL, 0};
+	struct fuse_ranking rankings[] = {{&a, 1, 1, true}, {&b, 3, 1, false}, {&none, 9, 9, true}};
 	struct arena arena;
-	struct fused_list out = fuse(&ranking, 1, &options, &arena);
+	struct fused_list out = fuse(rankings, 3, &options, &arena);
 	assert_int_equal(out.count, 2);
-	check(&out.items[0], 1, 4, 1.0 / 12 + 1.0 / 6);
-	check(&out.items[1], 1, 5, 1.0 / 12 + 1.0 / 6);
-	assert_true(out.items[0].cosine == 0.6f); /* the page's, for want of one of its own */
+	/* page 1: (1 * 1 + 3 * .5) / 4; page 2: (0 + 3) / 4; the empty ranking has no part in it */
+	check(&out.items[0], 2, 0, 0.75);
+	check(&out.items[1], 1, 0, 0.625);
+	assert_true(fabs(out.items[1].page_share[0] - 0.25) < 1e-9);
+	assert_true(fabs(out.items[1].page_share[1] - 0.375) < 1e-9);
+	assert_true(fabs(out.items[1].section_share[0] - 0.5) < 1e-9);
+	assert_true(fabs(out.items[1].section_share[1] - 0.25) < 1e-9);
+	assert_true(out.items[1].page_share[2] == 0);
+	arena_release(&arena);
+}
+
+static void the_order_of_rankings_does_not_matter(void **state)
+{
+	struct store_hit x[] = {HIT(1, 0, 0, 0.9f), HIT(2, 1, 2, 0.8f), HIT(3, 0, 0, 0.3f)};
+	struct store_hit y[] = {HIT(3, 0, 0, 7), HIT(2, 1, 1, 5), HIT(4, 2, 2, 1)};
+	struct store_hit z[] = {HIT(2, 0, 9, 3), HIT(1, 0, 4, 2)};
+	struct store_hits a = {x, 3}, b = {y, 3}, c = {z, 2};
+	struct fuse_ranking one[] = {{&a, 1, 2, true}, {&b, 2, 1, false}, {&c, 3, 0, false}};
+	struct fuse_ranking two[] = {one[2], one[0], one[1]};
+	struct arena first_arena, second_arena;
+	struct fused_list first = fuse(one, 3, &options, &first_arena);
+	struct fused_list second = fuse(two, 3, &options, &second_arena);
+	assert_int_equal(first.count, second.count);
+	for (size_t i = 0; i < first.count; i++)
+		check(&second.items[i], first.items[i].document_id, first.items[i].section,
+		      first.items[i].score);
+	arena_release(&first_arena);
+	arena_release(&second_arena);
+}
+
+static void a_window_counts_for_each_of_its_sections(void **state)
+{
+	struct store_hit items[] = {HIT(1, 4, 5, 0.5f), HIT(2, 0, 0, 0.25f)};
+	struct store_hits hits = {items, 2};
+	struct fuse_ranking ranking = {&hits, 1, 1, true};
+	struct arena arena;
+	struct fused_list out = fuse(&ranking, 1, &options, &arena);
+	assert_int_equal(out.count, 3);
+	check(&out.items[0], 1, 4, 1);
+	check(&out.items[1], 1, 5, 1);
+	assert_true(out.items[0].cosine == 0.5f); /* the page's, for want of one of its own */
 	arena_release(&arena);
 }
 
 static void a_page_hit_counts_for_the_page_only(void **state)
 {
-	struct store_hit page[] = {HIT(1, 0, 40, 3.0f), HIT(2, 0, UINT32_MAX, 2.0f)};
-	struct store_hit section[] = {HIT(1, 7, 7, 0.3f)};
+	struct store_hit page[] = {HIT(1, 0, 40, 4), HIT(2, 0, UINT32_MAX, 2)};
+	struct store_hit section[] = {HIT(1, 7, 7, 0.5f)};
 	struct store_hits a = {page, 2}, b = {section, 1};
-	struct fuse_ranking rankings[] = {{&a, 1, false}, {&b, 1, true}};
+	struct fuse_ranking rankings[] = {{&a, 1, 0, false}, {&b, 1, 1, true}};
 	struct arena arena;
 	struct fused_list out = fuse(rankings, 2, &options, &arena);
 	assert_int_equal(out.count, 3);
-	check(&out.items[0], 1, 7, 1.0 / 6 + 2.0 / 6);
-	check(&out.items[1], 1, 0, 2.0 / 6); /* a page without a section hit is still found */
-	check(&out.items[2], 2, 0, 1.0 / 7);
+	check(&out.items[0], 1, 7, 1); /* a lone hit is the best there is */
+	check(&out.items[1], 2, 0, 0.25);
+	check(&out.items[2], 1, 0, 1 - 1); /* a page without a section hit is still found */
 	arena_release(&arena);
 }
 
-static void a_page_counts_once_per_ranking(void **state)
+struct halved {
+	int64_t half, none;
+	size_t asked;
+};
+
+static enum err_code halve(void *ctx, int64_t document_id, double *factor, struct err *err)
 {
-	struct store_hit items[] = {HIT(1, 0, 0, 0.9f), HIT(1, 1, 1, 0.8f), HIT(1, 2, 2, 0.7f),
-				    HIT(2, 0, 0, 0.6f)};
+	struct halved *h = ctx;
+	h->asked++;
+	if (document_id == 99)
+		return err_set(err, ERR_IO, "no such page");
+	*factor = document_id == h->half ? 0.5 : document_id == h->none ? 0 : 1;
+	return ERR_OK;
+}
+
+static void pages_are_worth_less_or_nothing(void **state)
+{
+	struct store_hit items[] = {HIT(1, 0, 0, 8), HIT(1, 1, 1, 8), HIT(2, 0, 0, 6),
+				    HIT(3, 0, 0, 5)};
 	struct store_hits hits = {items, 4};
-	struct fuse_ranking ranking = {&hits, 1, true};
-	struct fuse_options pages = options;
+	struct fuse_ranking ranking = {&hits, 1, 1, false};
+	struct halved h = {.half = 1, .none = 3};
+	const struct fuse_pages pages = {halve, &h};
 	struct arena arena;
-	pages.section_weight = 0;
-	struct fused_list out = fuse(&ranking, 1, &pages, &arena);
-	assert_int_equal(out.count, 4);
-	for (uint32_t i = 0; i < 3; i++)
-		check(&out.items[i], 1, i, 1.0 / 6); /* ties by section */
-	check(&out.items[3], 2, 0, 1.0 / 7);         /* second among distinct pages */
+	struct fused_list out = fuse_with(&ranking, 1, &options, &pages, &arena);
+	assert_int_equal(h.asked, 3); /* once for each page */
+	assert_int_equal(out.count, 3);
+	check(&out.items[0], 2, 0, 0.75);
+	check(&out.items[1], 1, 0, 0.5);
+	check(&out.items[2], 1, 1, 0.5);
+	assert_true(out.items[1].page_factor == 0.5);
+	arena_release(&arena);
+	items[3].document_id = 99;
+	struct err err = {ERR_OK, ""};
+	arena_init(&arena, alloc_default(), 1 << 20);
+	assert_int_equal(fuse_rankings(&ranking, 1, &options, &pages, &arena, &out, &err), ERR_IO);
 	arena_release(&arena);
 }
 
@@ -128,8 +198,10 @@ static void nothing_and_nonsense(void **state)
 	struct store_hits none = {NULL, 0};
 	struct store_hit items[] = {HIT(1, 9, 3, 0.5f)}; /* a damaged store */
 	struct store_hits odd = {items, 1};
-	struct fuse_ranking rankings[] = {{&none, 1, true}, {&odd, 1, true}};
+	struct fuse_ranking rankings[] = {{&none, 1, 1, true}, {&odd, 1, 1, true}};
 	struct fuse_options zero = options;
+	struct fused_list out;
+	struct err err = {ERR_OK, ""};
 	struct arena arena;
 	assert_int_equal(fuse(rankings, 1, &options, &arena).count, 0);
 	arena_release(&arena);
@@ -138,7 +210,34 @@ static void nothing_and_nonsense(void **state)
 	assert_int_equal(fuse(rankings, 2, &options, &arena).count, 1);
 	arena_release(&arena);
 	zero.max_span = 0;
+	zero.page_depth = 0;
 	assert_int_equal(fuse(rankings, 2, &zero, &arena).count, 1);
+	arena_release(&arena);
+	arena_init(&arena, alloc_default(), 1 << 20);
+	assert_int_equal(
+		fuse_rankings(rankings, FUSE_MAX_RANKINGS + 1, &options, NULL, &arena, &out, &err),
+		ERR_INVALID);
+	arena_release(&arena);
+}
+
+/* More sections than the first table has room for. */
+static void many_hits_are_all_kept(void **state)
+{
+	enum { MANY = 5000 };
+	static struct store_hit items[MANY];
+	for (int i = 0; i < MANY; i++)
+		items[i] = (struct store_hit)HIT(i / 10, (uint32_t)(i % 10), (uint32_t)(i % 10),
+						 (float)(MANY - i));
+	struct store_hits hits = {items, MANY};
+	struct fuse_ranking ranking = {&hits, 1, 1, false};
+	struct arena arena;
+	struct fused_list out = fuse(&ranking, 1, &options, &arena);
+	assert_int_equal(out.count, MANY);
+	for (size_t i = 0; i < out.count; i++) {
+		assert_true(out.items[i].page_share[0] > 0);
+		assert_true(out.items[i].section_share[0] > 0);
+		assert_true(!i || out.items[i - 1].score >= out.items[i].score);
+	}
 	arena_release(&arena);
 }
 
@@ -146,32 +245,32 @@ static void memory_runs_out(void **state)
 {
 	struct store_hit items[] = {HIT(1, 0, 0, 0.5f)};
 	struct store_hits hits = {items, 1};
-	struct fuse_ranking ranking = {&hits, 1, true};
+	struct fuse_ranking ranking = {&hits, 1, 1, true};
 	struct fused_list out;
 	struct err err = {ERR_OK, ""};
 	struct arena arena;
 	struct fail_alloc fail;
 	fail_alloc_init(&fail, 1, false);
 	arena_init(&arena, &fail.alloc, 1 << 20);
-	assert_int_equal(fuse_rankings(&ranking, 1, &options, &arena, &out, &err), ERR_NOMEM);
+	assert_int_equal(fuse_rankings(&ranking, 1, &options, NULL, &arena, &out, &err), ERR_NOMEM);
 	arena_release(&arena);
-	hits.count = SIZE_MAX / 2;
-	struct fuse_options wide = options;
-	wide.max_span = 8;
-	arena_init(&arena, alloc_default(), 1 << 20);
-	assert_int_equal(fuse_rankings(&ranking, 1, &wide, &arena, &out, &err), ERR_LIMIT);
+	arena_init(&arena, alloc_default(), 1 << 10); /* too small for the table */
+	assert_int_equal(fuse_rankings(&ranking, 1, &options, NULL, &arena, &out, &err), ERR_LIMIT);
 	arena_release(&arena);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_ranking_keeps_its_order),
-		cmocka_unit_test(rankings_add_up),
-		cmocka_unit_test(a_window_shares_its_worth_among_its_sections),
+		cmocka_unit_test(text_scores_are_shares_of_the_best),
+		cmocka_unit_test(cosines_count_from_the_last_in_depth),
+		cmocka_unit_test(rankings_are_weighed),
+		cmocka_unit_test(the_order_of_rankings_does_not_matter),
+		cmocka_unit_test(a_window_counts_for_each_of_its_sections),
 		cmocka_unit_test(a_page_hit_counts_for_the_page_only),
-		cmocka_unit_test(a_page_counts_once_per_ranking),
+		cmocka_unit_test(pages_are_worth_less_or_nothing),
 		cmocka_unit_test(nothing_and_nonsense),
+		cmocka_unit_test(many_hits_are_all_kept),
 		cmocka_unit_test(memory_runs_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,19 +56,26 @@ static void results_have_the_fixed_keys(void **state)
 			     .path = STR("docs/a.md"),
 			     .source = STR("website"),
 			     .repo = STR("kubeflow/website"),
-			     .text = STR("Text\n\"quoted\"")},
+			     .version = STR("1.9"),
+			     .text = STR("a section of it")},
+		 .signals = {.page_score = 0.5,
+			     .page_factor = 0.75,
+			     .page_share = {[SIGNAL_WORDS] = 0.625},
+			     .section_share = {[SIGNAL_WORDS] = 0.25, [SIGNAL_WINDOWS] = 0.5}},
+		 .text = STR("Text\n\"quoted\""),
 		 .url = STR("https://e.org/#b")},
 		{.rank = 2, .passage = {.source = STR("folder")}},
 	};
 	struct retrieve_results results = {items, 2, 12500};
-	json_t *value = present_results(STR("why?"), &results, STR(""));
+	json_t *value = present_results(STR("why?"), &results, false);
 	assert_non_null(value);
 	assert_member(value, "query", "why?");
 	assert_true(json_number_value(json_object_get(value, "took_ms")) == 12.5);
 	const json_t *list = json_object_get(value, "results");
 	assert_int_equal(json_array_size(list), 2);
 	const json_t *first = json_array_get(list, 0);
-	assert_int_equal(json_object_size(first), 9);
+	assert_int_equal(json_object_size(first), 10);
+	assert_member(first, "version", "1.9");
 	assert_int_equal(json_integer_value(json_object_get(first, "rank")), 1);
 	assert_true(json_real_value(json_object_get(first, "score")) == 0.5);
 	assert_member(first, "type", "doc");
@@ -81,8 +88,19 @@ static void results_have_the_fixed_keys(void **state)
 	assert_member(json_array_get(list, 1), "title", "");
 	assert_member(json_array_get(list, 1), "repo", "folder"); /* without one: the source */
 	json_decref(value);
+	value = present_results(STR("why?"), &results, true);
+	const json_t *signals =
+		json_object_get(json_array_get(json_object_get(value, "results"), 0), "signals");
+	assert_int_equal(json_object_size(signals), 3 + SIGNAL_COUNT);
+	assert_true(json_number_value(json_object_get(signals, "page")) == 0.5);
+	assert_true(json_number_value(json_object_get(signals, "section")) == 0.75);
+	assert_true(json_number_value(json_object_get(signals, "archived_factor")) == 0.75);
+	const json_t *words = json_object_get(signals, "words");
+	assert_true(json_number_value(json_object_get(words, "page")) == 0.625);
+	assert_true(json_number_value(json_object_get(words, "section")) == 0.25);
+	json_decref(value);
 	struct retrieve_results none = {NULL, 0, 0};
-	value = present_results(STR(""), &none, STR(""));
+	value = present_results(STR(""), &none, false);
 	assert_int_equal(json_array_size(json_object_get(value, "results")), 0);
 	json_decref(value);
 }
@@ -149,7 +167,7 @@ static void no_result_is_lost_when_memory_runs_out(void **state)
 	for (size_t n = 1; !done; n++) {
 		countdown = n;
 		json_set_alloc_funcs(counted_malloc, free);
-		json_t *a = present_results(STR("q"), &results, STR(""));
+		json_t *a = present_results(STR("q"), &results, true);
 		json_t *b = present_answer(STR("q"), &answer);
 		done = countdown > 0;
 		countdown = 0;

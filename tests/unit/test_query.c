@@ -50,6 +50,49 @@ static void preventing_verbs_are_dropped(void **state)
 	}
 }
 
+static void questions_about_what_is_old(void **state)
+{
+	static const char *const yes[] = {"the LEGACY dashboard", "old sdk?",
+					  "is it deprecated.",    "older releases",
+					  "archived pages",       "(obsolete)"};
+	static const char *const no[] = {"",       "household", "golden",
+					 "folder", "deprecate", "how bold is v2"};
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		assert_true(query_asks_for_old(str_c(yes[i])));
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		assert_false(query_asks_for_old(str_c(no[i])));
+}
+
+struct version_case {
+	const char *question, *version;
+	bool named;
+};
+
+static void questions_name_versions(void **state)
+{
+	static const struct version_case cases[] = {
+		{"in Kubeflow 1.9?", "1.9", true},
+		{"in Kubeflow v1.9.1, please", "1.9", true},
+		{"1.9.", "v1.9", true},
+		{"KFP V1 components", "1", true},
+		{"kfp 1.8.22", "1", true},
+		{"kfp 1.8.22", "v1", true},
+		{"kfp==1.8.22", "1.8", true},
+		{"kubeflow 1.10", "1.1", false},
+		{"kubeflow 11.9", "1.9", false},
+		{"v1beta1", "1", false},
+		{"I have 1 pod", "1", false},
+		{"v2", "1", false},
+		{"any", "", false},
+		{"v", "v", false},
+		{"", "1", false},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (query_names_version(str_c(cases[i].question), str_c(cases[i].version)) !=
+		    cases[i].named)
+			fail_msg("%s / %s", cases[i].question, cases[i].version);
+}
+
 static void memory_runs_out(void **state)
 {
 	struct arena arena;
@@ -63,6 +106,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(preventing_verbs_are_dropped),
+		cmocka_unit_test(questions_about_what_is_old),
+		cmocka_unit_test(questions_name_versions),
 		cmocka_unit_test(memory_runs_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

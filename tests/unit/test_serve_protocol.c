@@ -180,19 +180,22 @@ static void test_search_document(void **state)
 			     .section_path = STR("T > S"),
 			     .path = STR("a.md"),
 			     .source = STR("kubeflow/website"),
-			     .text = STR("words")}},
+			     .version = STR("1.9"),
+			     .text = STR("section")},
+		 .text = STR("words")},
 		{.rank = 2, .score = 0.25, .passage = {.type = STR("issue")}},
 	};
-	struct retrieve_results results = {items, 2, 1500};
+	struct retrieve_results results = {items, 2, 1500}, one = {items, 1, 1500};
 	struct buf out;
 	json_t *json;
 	buf_init(&out, alloc_default(), 4096);
-	assert_int_equal(frames_search(STR("q"), &results, STR("doc"), &out, NULL), ERR_OK);
-	expect_text(&out, "{\"query\":\"q\",\"took_ms\":1.5,\"results\":[{\"rank\":1,\"score\":0.5,"
-			  "\"type\":\"doc\",\"title\":\"T\",\"section\":\"T > S\","
-			  "\"url\":\"https://x/a#b\",\"path\":\"a.md\","
-			  "\"repo\":\"kubeflow/website\",\"text\":\"words\"}]}");
-	assert_int_equal(frames_search(STR("q"), &results, STR(""), &out, NULL), ERR_OK);
+	assert_int_equal(frames_search(STR("q"), &one, &out, NULL), ERR_OK);
+	expect_text(&out,
+		    "{\"query\":\"q\",\"took_ms\":1.5,\"results\":[{\"rank\":1,\"score\":0.5,"
+		    "\"type\":\"doc\",\"title\":\"T\",\"section\":\"T > S\","
+		    "\"url\":\"https://x/a#b\",\"path\":\"a.md\","
+		    "\"repo\":\"kubeflow/website\",\"version\":\"1.9\",\"text\":\"words\"}]}");
+	assert_int_equal(frames_search(STR("q"), &results, &out, NULL), ERR_OK);
 	assert_int_equal(json_parse(buf_str(&out), &json, NULL), ERR_OK);
 	assert_int_equal(json_array_size(json_object_get(json, "results")), 2);
 	json_decref(json);

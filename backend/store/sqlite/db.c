@@ -59,7 +59,9 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 		"SELECT s.document_id, s.ordinal, s.ordinal, -m.score FROM"
 		" (SELECT rowid AS id, " SECTION_BM25 " AS score FROM sections_fts"
 		"  WHERE sections_fts MATCH ?1 ORDER BY score, rowid LIMIT ?2) AS m"
-		" JOIN sections AS s ON s.id = m.id ORDER BY m.score, m.id",
+		/* a bare heading answers nothing; its words stand in the paths of those below */
+		" JOIN sections AS s ON s.id = m.id WHERE trim(s.text) <> s.heading"
+		" ORDER BY m.score, m.id",
 	[INDEX_SEARCH_PAGES] = "SELECT m.id, 0, (SELECT coalesce(max(ordinal), 0) FROM sections"
 			       "  WHERE document_id = m.id), -m.score FROM"
 			       " (SELECT rowid AS id, " PAGE_BM25 " AS score FROM pages_fts"
@@ -72,6 +74,9 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 		" WHERE s.document_id = ?1 AND s.ordinal = ?2",
 	[INDEX_CHUNK_TEXT] = "SELECT text FROM chunks"
 			     " WHERE document_id = ?1 AND unit = ?2 AND ordinal = ?3",
+	[INDEX_DOCUMENT_INFO] = "SELECT source, path, type, title, url, repo, version, archived,"
+				" (SELECT count(*) FROM sections WHERE document_id = documents.id)"
+				" FROM documents WHERE id = ?1",
 	[INDEX_DOCUMENT_BY_PATH] = "SELECT id, (SELECT count(*) FROM sections"
 				   " WHERE document_id = documents.id) FROM documents"
 				   " WHERE path = ?1 ORDER BY source LIMIT 1",

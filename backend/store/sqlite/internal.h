@@ -39,6 +39,7 @@ enum store_index_stmt {
 	INDEX_SEARCH_PAGES,
 	INDEX_PASSAGE,
 	INDEX_CHUNK_TEXT,
+	INDEX_DOCUMENT_INFO,
 	INDEX_DOCUMENT_BY_PATH,
 	INDEX_STMT_COUNT
 };
@@ -187,6 +188,9 @@ enum err_code store_sqlite_passage(struct store *base, int64_t document_id, uint
 enum err_code store_sqlite_chunk_text(struct store *base, int64_t document_id, enum store_unit unit,
 				      uint32_t ordinal, struct arena *arena, struct str *out,
 				      struct err *err);
+enum err_code store_sqlite_document_info(struct store *base, int64_t document_id,
+					 struct arena *arena, struct store_document_info *out,
+					 struct err *err);
 enum err_code store_sqlite_find_document(struct store *base, struct str path, int64_t *document_id,
 					 uint32_t *section_count, struct err *err);
 

@@ -107,6 +107,7 @@ static const struct store_ops sqlite_ops = {
 	.search_text = store_sqlite_search_text,
 	.passage = store_sqlite_passage,
 	.chunk_text = store_sqlite_chunk_text,
+	.document_info = store_sqlite_document_info,
 	.find_document = store_sqlite_find_document,
 	.close = store_sqlite_close,
 };

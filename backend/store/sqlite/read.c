@@ -251,6 +251,43 @@ enum err_code store_sqlite_chunk_text(struct store *base, int64_t document_id, e
 	return code;
 }
 
+enum err_code store_sqlite_document_info(struct store *base, int64_t document_id,
+					 struct arena *arena, struct store_document_info *out,
+					 struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	struct str *fields[] = {&out->source, &out->path, &out->type,   &out->title,
+				&out->url,    &out->repo, &out->version};
+	size_t count = sizeof(fields) / sizeof(fields[0]);
+	sqlite3_stmt *stmt;
+	int rc;
+	enum err_code code = store_db_stmt(&s->index, INDEX_DOCUMENT_INFO, &stmt, err);
+
+	*out = (struct store_document_info){0};
+	if (code)
+		return code;
+	(void)sqlite3_bind_int64(stmt, 1, document_id);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		for (size_t i = 0; !code && i < count; i++) {
+			*fields[i] = arena_str(arena, store_db_column_str(stmt, (int)i));
+			if (!fields[i]->ptr)
+				code = arena_fail(arena, err);
+		}
+		out->archived = sqlite3_column_int(stmt, 7) != 0;
+		out->section_count = (uint32_t)sqlite3_column_int64(stmt, 8);
+	} else if (rc == SQLITE_DONE) {
+		code = err_set(err, ERR_NOTFOUND,
+			       "document %lld is no longer in %s: the index has changed since the "
+			       "search",
+			       (long long)document_id, s->index.path);
+	} else {
+		code = store_db_fail(&s->index, rc, "reading a document", err);
+	}
+	store_db_done(stmt);
+	return code;
+}
+
 enum err_code store_sqlite_find_document(struct store *base, struct str path, int64_t *document_id,
 					 uint32_t *section_count, struct err *err)
 {
