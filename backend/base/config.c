@@ -2,11 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <yaml.h>
 
-#include "base/file.h"
-
-enum { CONFIG_FILE_MAX = 1 << 20, WORD_MAX = 64 };
+enum { WORD_MAX = 64 };
 
 static char fold_dash(char c)
 {
@@ -69,11 +66,6 @@ const char *config_nearest(struct str word, const char *(*candidate)(const void 
 	return best;
 }
 
-static const char *setting_name(const void *ctx, size_t i)
-{
-	return ((const struct config *)ctx)->table[i].name;
-}
-
 static bool in_choices(const char *choices, struct str text)
 {
 	struct str rest = str_c(choices), choice;
@@ -118,6 +110,8 @@ static enum err_code validate(const struct config_setting *setting, struct str t
 		if (!is_true(text) && !is_false(text))
 			return err_set(err, ERR_INVALID, "%s must be true or false, not '%.*s'",
 				       setting->name, STR_ARG(text));
+		return ERR_OK;
+	case CONFIG_LIST:
 		return ERR_OK;
 	case CONFIG_STRING:
 	case CONFIG_SECRET:
@@ -174,88 +168,10 @@ enum err_code config_read_env(struct config *config, const char *(*get)(const ch
 	return ERR_OK;
 }
 
-static enum err_code unknown_key(const struct config *config, struct str key, size_t line,
-				 struct err *err)
+void config_add_section(struct config *config, const char *name, const struct config_setting *table,
+			size_t count)
 {
-	const char *near = config_nearest(key, setting_name, config, config->count);
-	return err_set(err, ERR_INVALID, "line %zu: unknown key '%.*s'%s%s%s", line,
-		       (int)(key.len < 80 ? key.len : 80), key.ptr,
-		       near ? "; did you mean '" : "; `docs-bot config show` lists all keys",
-		       near ? near : "", near ? "'?" : "");
-}
-
-/* libyaml gives a mark, but for bytes that are not text only their offset. */
-static size_t problem_line(const yaml_parser_t *parser, struct str text)
-{
-	if (parser->error != YAML_READER_ERROR)
-		return parser->problem_mark.line + 1;
-	size_t line = 1;
-	for (size_t i = 0; i < parser->problem_offset && i < text.len; i++)
-		line += text.ptr[i] == '\n';
-	return line;
-}
-
-/* One mapping of scalars: libyaml's events, no tree to build. */
-static enum err_code read_events(struct config *config, struct str text, yaml_parser_t *parser,
-				 struct err *err)
-{
-	size_t index = config->count;
-	bool have_key = false, in_mapping = false, done = false;
-	enum err_code code = ERR_OK;
-	while (!done && !code) {
-		yaml_event_t event;
-		if (!yaml_parser_parse(parser, &event))
-			return err_set(err, ERR_INVALID, "line %zu: not valid YAML: %s",
-				       problem_line(parser, text),
-				       parser->problem ? parser->problem : "unknown problem");
-		size_t line = event.start_mark.line + 1;
-		if (event.type == YAML_STREAM_END_EVENT) {
-			done = true;
-		} else if (event.type == YAML_MAPPING_START_EVENT && !in_mapping) {
-			in_mapping = true;
-		} else if (event.type == YAML_SCALAR_EVENT && in_mapping) {
-			struct str word = {(const char *)event.data.scalar.value,
-					   event.data.scalar.length};
-			if (!have_key) {
-				index = config_find(config, word);
-				if (index == config->count)
-					code = unknown_key(config, word, line, err);
-			} else {
-				code = config_set(config, index, word, CONFIG_FILE, err);
-				if (code)
-					err_context(err, "line %zu", line);
-			}
-			have_key = !have_key;
-		} else if (event.type == YAML_SCALAR_EVENT && event.data.scalar.length == 0) {
-			; /* an empty document */
-		} else if (event.type == YAML_MAPPING_START_EVENT ||
-			   event.type == YAML_SEQUENCE_START_EVENT ||
-			   event.type == YAML_ALIAS_EVENT || event.type == YAML_SCALAR_EVENT) {
-			code = err_set(err, ERR_INVALID, "line %zu: expected 'key: value'", line);
-		}
-		yaml_event_delete(&event);
-	}
-	return code;
-}
-
-enum err_code config_read_file(struct config *config, const char *path, struct err *err)
-{
-	struct buf text;
-	buf_init(&text, config->arena->alloc, CONFIG_FILE_MAX);
-	enum err_code code = file_read(path, CONFIG_FILE_MAX, &text, err);
-	yaml_parser_t parser;
-	if (!code && !yaml_parser_initialize(&parser)) {
-		code = err_set(err, ERR_NOMEM, "out of memory while reading %s", path);
-	} else if (!code) {
-		yaml_parser_set_input_string(&parser, (const unsigned char *)buf_str(&text).ptr,
-					     text.len);
-		code = read_events(config, buf_str(&text), &parser, err);
-		if (code)
-			err_context(err, "%s", path);
-		yaml_parser_delete(&parser);
-	}
-	buf_release(&text);
-	return code;
+	config->section = (struct config_section){.name = name, .table = table, .count = count};
 }
 
 const char *config_string(const struct config *config, size_t index)
@@ -278,6 +194,14 @@ double config_float(const struct config *config, size_t index)
 bool config_bool(const struct config *config, size_t index)
 {
 	return is_true(config->values[index].text);
+}
+
+bool config_next(struct str *rest, struct str *one)
+{
+	while (str_cut(rest, '\n', one))
+		if (one->len)
+			return true;
+	return false;
 }
 
 const char *config_origin_name(enum config_origin origin)

@@ -36,6 +36,7 @@ struct context {
 	struct logger log;
 	struct arena *arena; /* for the whole run */
 	struct config config;
+	const char *config_file; /* NULL: none was given */
 	bool json;
 	const char **args; /* positional */
 	size_t arg_count;

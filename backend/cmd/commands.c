@@ -5,7 +5,8 @@
 #include <string.h>
 
 const struct command commands[] = {
-	{"index", "SOURCE…", "index folders of documentation", index_options, 1, 64, command_index},
+	{"index", "[SOURCE…]", "index folders, git repositories and websites", index_options, 0, 64,
+	 command_index},
 	{"search", "QUERY…", "find the sections that match", search_options, 1, 4096,
 	 command_search},
 	{"ask", "QUESTION…", "answer one question from the index", NULL, 1, 4096, command_ask},

@@ -3,14 +3,17 @@
 #include <unistd.h>
 
 #include "cmd/backends.h"
-#include "index/run.h"
+#include "cmd/sources.h"
 
-enum { GLOBS_MAX = 64, PROGRESS_LINE_US = 5000000, PROGRESS_BAR_US = 200000, BAR_WIDTH = 30 };
+enum { PROGRESS_LINE_US = 5000000, PROGRESS_BAR_US = 200000, BAR_WIDTH = 30 };
 
 const struct option index_options[] = {
 	{"rebuild", NULL,
 	 "index everything anew (embeddings are reused where the text is the same)"},
-	{"source", "NAME", "name under which the documents are filed (default: the folder's name)"},
+	{"source", "NAME",
+	 "without SOURCE: index this one of the configuration (repeatable); with one: the name "
+	 "under "
+	 "which its documents are filed"},
 	{"include", "GLOB", "only paths that match; repeatable"},
 	{"exclude", "GLOB", "no paths that match; repeatable"},
 	{"dry-run", NULL, "parse and chunk, but write nothing"},
@@ -52,49 +55,6 @@ static void show_progress(void *ctx, const struct index_progress *p)
 	if (last)
 		fputc('\n', stderr);
 	state->shown = true;
-}
-
-static size_t collect_globs(const struct context *ctx, const char *name, struct str *globs)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < ctx->given_count && count < GLOBS_MAX; i++)
-		if (strcmp(ctx->given[i].option->name, name) == 0)
-			globs[count++] = str_c(ctx->given[i].value);
-	return count;
-}
-
-static enum err_code open_sources(struct context *ctx, struct index_source *sources, size_t *opened,
-				  struct err *err)
-{
-	struct str include[GLOBS_MAX], exclude[GLOBS_MAX];
-	struct source_dir_options options = {
-		.name = context_option(ctx, "source"),
-		.include = include,
-		.include_count = collect_globs(ctx, "include", include),
-		.exclude = exclude,
-		.exclude_count = collect_globs(ctx, "exclude", exclude),
-		.max_file_bytes = (size_t)config_int(&ctx->config, SET_MAX_FILE_BYTES),
-		.max_files = (size_t)config_int(&ctx->config, SET_MAX_FILES)};
-	for (size_t i = 0; i < ctx->arg_count; i++) {
-		options.root = ctx->args[i];
-		if (strstr(options.root, "://"))
-			return err_set(
-				err, ERR_UNSUPPORTED,
-				"%s: only local folders can be indexed; clone the repository "
-				"first (`make run DOCS=URL` does)",
-				options.root);
-		enum err_code code = source_dir_open(&options, ctx->alloc, &sources[i].source, err);
-		if (code)
-			return code;
-		++*opened;
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(sources[j].source->name, sources[i].source->name) == 0)
-				return err_set(err, ERR_INVALID,
-					       "two sources are named '%s': index them one by one "
-					       "with --source NAME",
-					       sources[i].source->name);
-	}
-	return ERR_OK;
 }
 
 static json_t *repo_json(const struct index_repo *repo)
@@ -150,6 +110,35 @@ static size_t paragraph_tokens(const struct context *ctx)
 	return tokens <= config_int(&ctx->config, SET_CHUNK_TOKENS) ? (size_t)tokens : 0;
 }
 
+static int check_use(const struct context *ctx)
+{
+	if (ctx->arg_count)
+		return EXIT_DONE;
+	if (context_option(ctx, "include") || context_option(ctx, "exclude"))
+		return context_usage(ctx, "--include and --exclude are for a SOURCE on the command "
+					  "line; those of the configuration have 'include' and "
+					  "'exclude'");
+	if (!ctx->config.section.item_count)
+		return context_usage(ctx, "nothing to index: name a folder or an address as "
+					  "SOURCE, or list 'sources' in a file and give it with "
+					  "--config");
+	return EXIT_DONE;
+}
+
+/* Status and output of a run that is over; `code` is its error. */
+static int report_run(struct context *ctx, const struct index_report *report, bool dry_run,
+		      enum err_code code, const struct err *err)
+{
+	if (code)
+		return context_fail(ctx, err);
+	int status = report->failed_repos ? EXIT_FAILED : EXIT_DONE;
+	if (!ctx->json)
+		print_report(report, dry_run);
+	else if (!context_print_json(report_json(report)))
+		status = EXIT_FAILED;
+	return status;
+}
+
 int command_index(struct context *ctx)
 {
 	struct err err = {ERR_OK, ""};
@@ -157,7 +146,8 @@ int command_index(struct context *ctx)
 	struct embedder *embedder = NULL;
 	struct index_report report = {0};
 	struct progress progress = {.terminal = isatty(STDERR_FILENO)};
-	size_t opened = 0;
+	struct source_specs specs = {NULL, 0};
+	struct index_source *sources = NULL;
 	const struct index_options options = {
 		.chunk = {(size_t)config_int(&ctx->config, SET_CHUNK_TOKENS),
 			  config_float(&ctx->config, SET_CHUNK_OVERLAP), paragraph_tokens(ctx)},
@@ -166,10 +156,15 @@ int command_index(struct context *ctx)
 		.max_file_bytes = (size_t)config_int(&ctx->config, SET_MAX_FILE_BYTES),
 		.rebuild = context_option(ctx, "rebuild") != NULL,
 		.dry_run = context_option(ctx, "dry-run") != NULL};
-	struct index_source *sources = arena_array(ctx->arena, ctx->arg_count, sizeof(*sources));
-	enum err_code code = sources ? ERR_OK : arena_fail(ctx->arena, &err);
-	if (!code)
-		code = open_sources(ctx, sources, &opened, &err);
+	int status = check_use(ctx);
+	if (status)
+		return status;
+	enum err_code code = sources_wanted(ctx, &specs, &err);
+	if (!code) {
+		sources = arena_array(ctx->arena, specs.count, sizeof(*sources));
+		code = sources ? sources_open(ctx, &specs, sources, &err)
+			       : arena_fail(ctx->arena, &err);
+	}
 	if (!code)
 		code = backends_embedder(ctx, &embedder, &err);
 	if (!code && !options.dry_run)
@@ -183,23 +178,13 @@ int command_index(struct context *ctx)
 						.progress = show_progress,
 						.progress_ctx = &progress,
 						.stop = ctx->stop};
-		code = index_run(&deps, &options, sources, ctx->arg_count, ctx->arena, &report,
-				 &err);
+		code = index_run(&deps, &options, sources, specs.count, ctx->arena, &report, &err);
 	}
 	if (progress.shown && code)
 		fputc('\n', stderr);
-	int status = EXIT_DONE;
-	if (code)
-		status = context_fail(ctx, &err);
-	else if (report.failed_repos)
-		status = EXIT_FAILED;
-	if (!code && ctx->json && !context_print_json(report_json(&report)))
-		status = EXIT_FAILED;
-	else if (!code && !ctx->json)
-		print_report(&report, options.dry_run);
+	status = report_run(ctx, &report, options.dry_run, code, &err);
 	store_close(store);
 	embed_close(embedder);
-	for (size_t i = 0; i < opened; i++)
-		source_close(sources[i].source);
+	sources_close(sources, specs.count);
 	return status;
 }

@@ -6,6 +6,7 @@
 
 #include "cmd/command.h"
 #include "cmd/help.h"
+#include "cmd/sources.h"
 
 enum { RUN_MEMORY_MAX = 1 << 30 };
 
@@ -179,6 +180,7 @@ static int run_command(struct context *ctx, const struct parsed *parsed)
 	if (ctx->arg_count < command->min_args || ctx->arg_count > command->max_args)
 		return context_usage(ctx, "usage: docs-bot %s %s (see docs-bot %s --help)",
 				     command->name, command->arguments, command->name);
+	ctx->config_file = parsed->config_file;
 	if ((parsed->config_file && config_read_file(&ctx->config, parsed->config_file, &err)) ||
 	    config_read_env(&ctx->config, environment, &err))
 		return context_fail(ctx, &err);
@@ -206,6 +208,7 @@ int main(int argc, char **argv)
 		fputs("docs-bot: out of memory\n", stderr);
 		return EXIT_FAILED;
 	}
+	config_add_section(&ctx.config, "sources", source_settings, SOURCE_SETTING_COUNT);
 	handle_signals();
 	code = parse_arguments(&ctx, &parsed, argc, argv);
 	if (!code)

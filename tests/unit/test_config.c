@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/config.h"
 #include "support/fail_alloc.h"
 #include "support/temp_dir.h"
@@ -181,6 +182,77 @@ static void bad_files_name_the_line(void **state)
 	}
 }
 
+enum { ITEM_NAME, ITEM_DEPTH, ITEM_PATHS, ITEM_SETTINGS };
+
+static const struct config_setting item_table[ITEM_SETTINGS] = {
+	{"name", CONFIG_STRING, "", NULL, 0, 0, NULL, ""},
+	{"depth", CONFIG_INT, "1", NULL, 0, 10, NULL, ""},
+	{"paths", CONFIG_LIST, "", NULL, 0, 0, NULL, ""},
+};
+
+static void a_section_is_a_list_of_mappings(void **state)
+{
+	struct fixture *f = *state;
+	struct buf many;
+	config_add_section(&f->config, "sources", item_table, ITEM_SETTINGS);
+	if (read_file(f, STR("max_files: 3\nsources:\n- name: a\n  paths:\n  - docs/x y\n"
+			     "  - 'sdk/**'\n- depth: 2\n  paths: one\n- {}\nquiet: yes\n")))
+		fail_msg("%s", f->err.message);
+	const struct config_section *section = &f->config.section;
+	assert_int_equal(section->item_count, 3);
+	assert_string_equal(config_string(&section->items[0].config, ITEM_NAME), "a");
+	assert_int_equal(config_int(&section->items[0].config, ITEM_DEPTH), 1);
+	struct str rest = section->items[0].config.values[ITEM_PATHS].text, path;
+	assert_true(config_next(&rest, &path) && str_eq(path, STR("docs/x y")));
+	assert_true(config_next(&rest, &path) && str_eq(path, STR("sdk/**")));
+	assert_false(config_next(&rest, &path));
+	rest = section->items[1].config.values[ITEM_PATHS].text;
+	assert_true(config_next(&rest, &path) && str_eq(path, STR("one")));
+	rest = section->items[2].config.values[ITEM_PATHS].text;
+	assert_false(config_next(&rest, &path));
+	assert_int_equal(section->items[1].line, 7);
+	assert_true(config_bool(&f->config, QUIET));
+	assert_int_equal(config_int(&f->config, COUNT), 3);
+	assert_int_equal(read_file(f, STR("sources:\n")), ERR_OK);
+	assert_int_equal(read_file(f, STR("sources: []\n")), ERR_OK);
+	buf_init(&many, alloc_default(), 1 << 20);
+	buf_append(&many, STR("sources:\n"));
+	for (int i = 0; i < 10001; i++)
+		buf_append(&many, STR("- {}\n"));
+	assert_int_equal(read_file(f, buf_str(&many)), ERR_LIMIT);
+	buf_release(&many);
+}
+
+static void bad_sections_name_the_line(void **state)
+{
+	static const struct refusal cases[] = {
+		{TEXT("sources:\n- name: a\n  pahts: [x]\n"),
+		 {"line 3: unknown key 'pahts'", "did you mean 'paths'?", ""}},
+		{TEXT("sorces: []\n"), {"line 1", "did you mean 'sources'?", ""}},
+		{TEXT("sources:\n- depth: 11\n"), {"line 2", "depth", "from 0 to 10"}},
+		{TEXT("sources:\n- paths: [x, [y]]\n"), {"line 2", "a list of words", ""}},
+		{TEXT("sources:\n- paths: [\"x\\ny\"]\n"), {"line 2", "one line", ""}},
+		{TEXT("sources:\n- name: [x]\n"), {"line 2", "'key: value'", ""}},
+		{TEXT("sources: x\n"), {"line 1", "expected a list", ""}},
+		{TEXT("sources: {name: a}\n"), {"line 1", "expected a list", ""}},
+		{TEXT("sources:\n- x\n"), {"line 2", "an entry of", ""}},
+		{TEXT("sources:\n- sources: []\n"), {"line 2", "unknown key 'sources'", ""}},
+		{TEXT("sources:\n- name: &x a\n- name: *x\n"), {"line 3", "'key: value'", ""}},
+		{TEXT("sources:\n- name: a\n  - b\n"), {"not valid YAML", "", ""}},
+	};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		config_add_section(&f->config, "sources", item_table, ITEM_SETTINGS);
+		enum err_code code = read_file(f, cases[i].text);
+		if (code != ERR_INVALID)
+			fail_msg("case %zu: code %d", i, (int)code);
+		for (size_t j = 0; j < 3; j++)
+			if (!strstr(f->err.message, cases[i].says[j]))
+				fail_msg("case %zu: '%s' does not say '%s'", i, f->err.message,
+					 cases[i].says[j]);
+	}
+}
+
 static void missing_and_large_files(void **state)
 {
 	struct fixture *f = *state;
@@ -273,6 +345,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(flag_beats_environment_beats_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(yaml_scalars, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_files_name_the_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_section_is_a_list_of_mappings, setup, teardown),
+		cmocka_unit_test_setup_teardown(bad_sections_name_the_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(missing_and_large_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_environment_names_the_variable, setup,
 						teardown),
