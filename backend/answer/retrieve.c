@@ -312,6 +312,8 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 	code = embed_query(embedder, s.terms, arena, s.vector, err);
 	if (!code)
 		code = search_all(&s, &fused, err);
+	for (int i = 0; i < SIGNAL_COUNT; i++)
+		out->partial |= s.hits[i].partial;
 	if (!code)
 		code = fill_results(&s, &fused, out, err);
 	if (!code)

@@ -74,6 +74,7 @@ struct retrieve_results {
 	struct retrieve_result *items;
 	size_t count;
 	int64_t took_us;
+	bool partial; /* part of the index had no vectors yet: cosines may be missing */
 };
 
 /*

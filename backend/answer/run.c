@@ -10,6 +10,13 @@ enum { RETRIEVE_TOP_K = 8, NEAREST_PAGES = 3 };
  */
 static const float min_cosine = 0.42f;
 
+/*
+ * While an index is being embedded a page may have no cosine at all. Then the sections found must
+ * hold so much of the question's terms, by weight: with no vectors at all 19 % of the answerable
+ * questions of tests/eval are below, and a third of the unanswerable ones.
+ */
+static const double min_coverage = 0.35;
+
 const char *answer_route_name(enum answer_route route)
 {
 	static const char *const names[] = {"docs", "knowledge", "abstained", "refused",
@@ -34,8 +41,10 @@ static enum err_code show_stage(const struct answer_sink *sink, const char *stag
 static bool sufficient(const struct retrieve_results *results, const struct extract *extract)
 {
 	/* No word in common, not even a synonym: nearness alone is then chance ("???"). */
-	return extract->count > 0 && extract->coverage > 0 &&
-	       retrieve_best_cosine(results) >= min_cosine;
+	if (extract->count == 0 || extract->coverage <= 0)
+		return false;
+	return retrieve_best_cosine(results) >= min_cosine ||
+	       (results->partial && extract->coverage >= min_coverage);
 }
 
 enum err_code answer_run(const struct answer_deps *deps, struct str question,

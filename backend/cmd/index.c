@@ -17,44 +17,67 @@ const struct option index_options[] = {
 	{"include", "GLOB", "only paths that match; repeatable"},
 	{"exclude", "GLOB", "no paths that match; repeatable"},
 	{"dry-run", NULL, "parse and chunk, but write nothing"},
+	{"text-only", NULL, "publish text without embedding it; `index --resume` does that"},
+	{"resume", NULL, "only embed what an earlier run has left; takes no SOURCE"},
 	{NULL, NULL, NULL},
 };
 
-/* A bar on a terminal, else a line every few seconds. */
+/* A bar on a terminal, else a line every few seconds; one for each stage. */
 struct progress {
-	bool terminal, shown;
+	bool terminal, shown, embedding;
 	int64_t last_us;
 };
+
+/* What the stage counts. */
+struct stage {
+	const char *doing, *things;
+	uint64_t done, total;
+	int64_t us;
+};
+
+static struct stage stage_of(const struct index_progress *p)
+{
+	if (p->embedding)
+		return (struct stage){"embedding", "chunks", p->chunks_done, p->chunks_total,
+				      p->embedding_us};
+	return (struct stage){"indexing", "documents", p->documents_done, p->documents_total,
+			      p->elapsed_us};
+}
 
 static void show_progress(void *ctx, const struct index_progress *p)
 {
 	struct progress *state = ctx;
+	struct stage stage = stage_of(p);
 	int64_t wait = state->terminal ? PROGRESS_BAR_US : PROGRESS_LINE_US;
-	bool last = p->documents_done == p->documents_total;
+	bool last = stage.done == stage.total;
+	if (p->embedding && !state->embedding) {
+		/* The bar of the first stage is done. */
+		state->shown = false;
+		state->embedding = true;
+	}
 	if (p->elapsed_us - state->last_us < wait && !(last && state->shown))
 		return;
 	state->last_us = p->elapsed_us;
-	double seconds = (double)p->elapsed_us / 1e6;
-	double share =
-		p->documents_total ? (double)p->documents_done / (double)p->documents_total : 1;
+	double seconds = (double)stage.us / 1e6;
+	double share = stage.total ? (double)stage.done / (double)stage.total : 1;
 	double left = share > 0 ? seconds / share - seconds : 0;
+	double rate = seconds > 0 ? (double)stage.done / seconds : 0;
 	if (!state->terminal) {
-		fprintf(stderr, "indexing: %llu of %llu documents, %.0f chunks/s, %.0f s left\n",
-			(unsigned long long)p->documents_done,
-			(unsigned long long)p->documents_total,
-			seconds > 0 ? (double)p->chunks_embedded / seconds : 0, left);
+		fprintf(stderr, "%s: %llu of %llu %s, %.0f %s/s, %.0f s left\n", stage.doing,
+			(unsigned long long)stage.done, (unsigned long long)stage.total,
+			stage.things, rate, stage.things, left);
 		return;
 	}
 	char bar[BAR_WIDTH + 1];
 	for (int i = 0; i < BAR_WIDTH; i++)
 		bar[i] = i < (int)(share * BAR_WIDTH) ? '#' : '.';
 	bar[BAR_WIDTH] = '\0';
-	fprintf(stderr, "\r[%s] %llu/%llu documents, %.0f chunks/s, %.0f s left   ", bar,
-		(unsigned long long)p->documents_done, (unsigned long long)p->documents_total,
-		seconds > 0 ? (double)p->chunks_embedded / seconds : 0, left);
+	fprintf(stderr, "\r[%s] %llu/%llu %s, %.0f/s, %.0f s left   ", bar,
+		(unsigned long long)stage.done, (unsigned long long)stage.total, stage.things, rate,
+		left);
 	if (last)
 		fputc('\n', stderr);
-	state->shown = true;
+	state->shown = !last;
 }
 
 static json_t *repo_json(const struct index_repo *repo)
@@ -94,6 +117,9 @@ static void print_report(const struct index_report *r, bool dry_run)
 	       (unsigned long long)r->documents, (unsigned long long)r->total_chunks,
 	       (unsigned long long)r->embedded_chunks, (unsigned long long)r->reused_chunks,
 	       (unsigned long long)r->deleted_chunks, (double)r->took_us / 1e6);
+	if (r->pending_chunks)
+		printf("%llu chunks wait for their vectors: run `docs-bot index --resume`\n",
+		       (unsigned long long)r->pending_chunks);
 	if (r->skip_count)
 		printf("%zu files skipped, see the log lines above\n", r->skip_count);
 	if (r->masked_secrets)
@@ -112,6 +138,9 @@ static size_t paragraph_tokens(const struct context *ctx)
 
 static int check_use(const struct context *ctx)
 {
+	if (context_option(ctx, "resume"))
+		return ctx->arg_count ? context_usage(ctx, "index --resume takes no SOURCE")
+				      : EXIT_DONE;
 	if (ctx->arg_count)
 		return EXIT_DONE;
 	if (context_option(ctx, "include") || context_option(ctx, "exclude"))
@@ -155,12 +184,14 @@ int command_index(struct context *ctx)
 		.threads = backends_threads(ctx),
 		.max_file_bytes = (size_t)config_int(&ctx->config, SET_MAX_FILE_BYTES),
 		.rebuild = context_option(ctx, "rebuild") != NULL,
+		.text_only = context_option(ctx, "text-only") != NULL,
 		.dry_run = context_option(ctx, "dry-run") != NULL};
 	int status = check_use(ctx);
 	if (status)
 		return status;
-	enum err_code code = sources_wanted(ctx, &specs, &err);
-	if (!code) {
+	bool resume = context_option(ctx, "resume") != NULL;
+	enum err_code code = resume ? ERR_OK : sources_wanted(ctx, &specs, &err);
+	if (!code && !resume) {
 		sources = arena_array(ctx->arena, specs.count, sizeof(*sources));
 		code = sources ? sources_open(ctx, &specs, sources, &err)
 			       : arena_fail(ctx->arena, &err);
@@ -178,7 +209,9 @@ int command_index(struct context *ctx)
 						.progress = show_progress,
 						.progress_ctx = &progress,
 						.stop = ctx->stop};
-		code = index_run(&deps, &options, sources, specs.count, ctx->arena, &report, &err);
+		code = resume ? index_resume(&deps, options.threads, &report, &err)
+			      : index_run(&deps, &options, sources, specs.count, ctx->arena,
+					  &report, &err);
 	}
 	if (progress.shown && code)
 		fputc('\n', stderr);

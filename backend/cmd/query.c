@@ -36,6 +36,11 @@ enum err_code query_open(struct context *ctx, struct query_session *session, str
 			       "index again with --rebuild",
 			       STR_ARG(stats.model), session->embedder->model,
 			       STR_ARG(stats.model));
+	if (!code && stats.pending_chunks)
+		log_info(&ctx->log, "index",
+			 "%llu of %llu chunks have no vectors yet and are found by words only",
+			 (unsigned long long)stats.pending_chunks,
+			 (unsigned long long)stats.chunks);
 	if (code)
 		query_close(session);
 	return code;

@@ -18,6 +18,9 @@ enum {
 	/* Tree, chunks and tokens of a page take some 40 times its bytes; this is for hostile ones. */
 	DOCUMENT_MEMORY_FACTOR = 200,
 	DOCUMENT_MEMORY_MIN = 16 << 20,
+	/* A glossary has a chunk for each 25 bytes or so; each costs an embedding. */
+	DOCUMENT_CHUNKS_MIN = 1000,
+	DOCUMENT_BYTES_PER_CHUNK = 16,
 };
 
 /* What prepare_document() is called with. */
@@ -127,17 +130,14 @@ static enum err_code label(const struct preparing *p, enum parse_format format,
 	return code ? code : link_lines(p, &page, format, out, err);
 }
 
-static enum err_code chunk(const struct preparing *p, struct prepared *out, struct err *err)
+static enum err_code chunk(const struct preparing *p, size_t bytes, struct prepared *out,
+			   struct err *err)
 {
-	struct arena *arena = &out->arena;
 	enum err_code code = chunk_document(&out->document, &p->options->chunk, p->deps->embedder,
-					    arena, &out->chunks, err);
-	/* Here and not in the batch, so that a page of countless chunks is skipped, not fatal. */
-	size_t total = 0;
-	if (!code && !size_mul(out->chunks.count, p->deps->embedder->dimension, &total))
-		return err_set(err, ERR_LIMIT, "too many chunks");
-	if (!code && !(out->vectors = arena_array(arena, total, sizeof(float))))
-		code = arena_fail(arena, err);
+					    &out->arena, &out->chunks, err);
+	if (!code && out->chunks.count > DOCUMENT_CHUNKS_MIN + bytes / DOCUMENT_BYTES_PER_CHUNK)
+		code = err_set(err, ERR_LIMIT, "it has %zu chunks, too many for its length",
+			       out->chunks.count);
 	return code;
 }
 
@@ -162,7 +162,7 @@ static enum err_code parse_and_chunk(const struct preparing *p, struct str bytes
 		code = secrets_mask_document(&out->document, arena, &out->masked, err);
 	if (!code)
 		code = label(p, format, out, err);
-	return code ? code : chunk(p, out, err);
+	return code ? code : chunk(p, bytes.len, out, err);
 }
 
 /* Whether the store has the item, by its identity. *out gets the identity with the settings. */
@@ -209,7 +209,7 @@ static enum err_code read_text(const struct preparing *p, struct arena *arena, s
 
 enum err_code prepare_document(const struct index_deps *deps, const struct index_options *options,
 			       const struct index_source *source, const struct source_item *item,
-			       struct arena *run_arena, struct prepared *out,
+			       struct arena *scratch, struct prepared *out,
 			       enum prepare_outcome *outcome, struct str *reason, uint64_t *chunks,
 			       struct err *err)
 {
@@ -225,7 +225,7 @@ enum err_code prepare_document(const struct index_deps *deps, const struct index
 	buf_init(&bytes, deps->alloc, options->max_file_bytes + 1);
 	enum err_code code = ask_by_id(&p, out, chunks, &same, err);
 	if (!code && !same)
-		code = read_text(&p, run_arena, &bytes, reason, err);
+		code = read_text(&p, scratch, &bytes, reason, err);
 	if (code || reason->len)
 		goto out;
 	if (!same)
@@ -244,8 +244,8 @@ enum err_code prepare_document(const struct index_deps *deps, const struct index
 	} else {
 		arena_release(&out->arena);
 		if (code == ERR_LIMIT) {
-			*reason = arena_printf(run_arena, "cannot be indexed: %s", problem.message);
-			code = reason->ptr ? ERR_OK : arena_fail(run_arena, err);
+			*reason = arena_printf(scratch, "cannot be indexed: %s", problem.message);
+			code = reason->ptr ? ERR_OK : arena_fail(scratch, err);
 		} else {
 			code = err_set(err, code, "%.*s: %s", STR_ARG(item->path), problem.message);
 		}

@@ -14,19 +14,18 @@ struct prepared {
 	uint64_t masked; /* secrets */
 	char content_hash[65];
 	char content_id[65]; /* empty when the source gives its items no identity */
-	float *vectors;      /* [chunks.count][dimension], room to be filled by the batch */
 };
 
 enum prepare_outcome { PREPARE_READY, PREPARE_UNCHANGED, PREPARE_SKIPPED };
 
 /*
- * Reads one item, unless its identity says that it is stored. UNCHANGED: stored with the same hash, *chunks says how many it has; SKIPPED:
- * *reason (in the run's arena) says why. Only READY leaves an arena in *out, to be released by the
+ * Reads one item, unless its identity says that it is stored. UNCHANGED: stored with the same hash,
+ * *chunks says how many it has; SKIPPED: *reason (in `scratch`) says why. Only READY leaves an arena in *out, to be released by the
  * caller. Errors are those that end the run (memory of the run, store, embedder).
  */
 enum err_code prepare_document(const struct index_deps *deps, const struct index_options *options,
 			       const struct index_source *source, const struct source_item *item,
-			       struct arena *run_arena, struct prepared *out,
+			       struct arena *scratch, struct prepared *out,
 			       enum prepare_outcome *outcome, struct str *reason, uint64_t *chunks,
 			       struct err *err) WARN_UNUSED;
 

@@ -1,9 +1,14 @@
 #include "index/run.h"
 
-#include "index/batch.h"
+#include "index/fill.h"
 #include "index/gather.h"
+#include "index/put.h"
 
-enum { MAX_SKIPS = 10000 };
+enum {
+	MAX_SKIPS = 10000,
+	/* Chunks of an update that are embedded before it is published: some seconds' work. */
+	SMALL_UPDATE = 256,
+};
 
 struct run {
 	const struct index_deps *deps;
@@ -11,13 +16,18 @@ struct run {
 	struct arena *arena;
 	struct index_report *report;
 	struct index_progress progress;
-	int64_t started_us;
-	struct err failure; /* of the first source that failed */
+	int64_t started_us, embedding_started_us;
+	struct store_identity identity;
+	bool was_complete;       /* every chunk had its vector before this run */
+	struct arena item_arena; /* of one document at a time */
+	struct err failure;      /* of the first source that failed */
 };
 
 static void show_progress(struct run *run)
 {
-	run->progress.elapsed_us = clock_monotonic_us(run->deps->clock) - run->started_us;
+	int64_t now = clock_monotonic_us(run->deps->clock);
+	run->progress.elapsed_us = now - run->started_us;
+	run->progress.embedding_us = run->progress.embedding ? now - run->embedding_started_us : 0;
 	if (run->deps->progress)
 		run->deps->progress(run->deps->progress_ctx, &run->progress);
 }
@@ -38,51 +48,47 @@ static enum err_code add_skip(struct run *run, struct str path, struct str reaso
 			grown[i] = report->skipped[i];
 		report->skipped = grown;
 	}
-	struct str kept = arena_str(run->arena, path);
-	if (!kept.ptr)
+	struct source_skip kept = {arena_str(run->arena, path), arena_str(run->arena, reason)};
+	if (!kept.path.ptr || !kept.reason.ptr)
 		return arena_fail(run->arena, err);
-	report->skipped[report->skip_count++] = (struct source_skip){kept, reason};
+	report->skipped[report->skip_count++] = kept;
 	return ERR_OK;
 }
 
 static enum err_code index_item(struct run *run, const struct index_source *source,
-				const struct source_item *item, struct batch *batch,
-				struct index_repo *repo, struct err *err)
+				const struct source_item *item, struct index_repo *repo,
+				struct err *err)
 {
 	struct prepared document;
 	enum prepare_outcome outcome;
 	struct str reason;
 	uint64_t chunks = 0;
-	enum err_code code = prepare_document(run->deps, run->options, source, item, run->arena,
-					      &document, &outcome, &reason, &chunks, err);
+	arena_reset(&run->item_arena);
+	enum err_code code =
+		prepare_document(run->deps, run->options, source, item, &run->item_arena, &document,
+				 &outcome, &reason, &chunks, err);
 	if (code)
 		return code;
 	if (outcome == PREPARE_SKIPPED)
 		return add_skip(run, item->path, reason, err);
-	if (outcome == PREPARE_UNCHANGED)
-		run->report->reused_chunks += chunks;
-	else
+	if (outcome != PREPARE_UNCHANGED)
 		chunks = document.chunks.count;
 	repo->documents++;
 	repo->chunks += chunks;
 	if (outcome == PREPARE_UNCHANGED)
 		return ERR_OK;
 	run->report->masked_secrets += document.masked;
-	if (run->options->dry_run) {
-		arena_release(&document.arena);
-		return ERR_OK;
-	}
-	code = batch_add(batch, &document, err);
-	if (!code && batch_full(batch))
-		code = batch_submit(batch, err);
+	if (!run->options->dry_run)
+		code = put_document(run->deps, repo->name, &document, err);
+	arena_release(&document.arena);
 	return code;
 }
 
-/* A batch takes a minute with a large model: its chunks are progress too. */
-static void show_chunks(void *ctx, uint64_t embedded)
+static void show_chunks(void *ctx, uint64_t embedded, uint64_t filled)
 {
 	struct run *run = ctx;
-	run->progress.chunks_embedded = run->report->embedded_chunks + embedded;
+	run->progress.chunks_embedded = embedded;
+	run->progress.chunks_done = filled > embedded ? filled : embedded;
 	show_progress(run);
 }
 
@@ -92,16 +98,7 @@ static enum err_code index_source(struct run *run, const struct index_source *so
 				  struct err *why, struct err *err)
 {
 	size_t skipped_before = run->report->skip_count;
-	struct batch *batch = alloc_get(run->deps->alloc, sizeof(*batch));
-	if (!batch)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	enum err_code code = batch_init(batch, run->deps, run->options, repo->name, err);
-	if (code) {
-		alloc_free(run->deps->alloc, batch);
-		return code;
-	}
-	batch->tick = show_chunks;
-	batch->tick_ctx = run;
+	enum err_code code = ERR_OK;
 	for (size_t i = 0; i < list->skip_count && !code; i++)
 		code = add_skip(run, list->skipped[i].path, list->skipped[i].reason, err);
 	for (size_t i = 0; i < list->count && !code; i++) {
@@ -109,18 +106,10 @@ static enum err_code index_source(struct run *run, const struct index_source *so
 			code = err_set(err, ERR_CANCELLED,
 				       "stopped; the index is as it was before");
 		else
-			code = index_item(run, source, &list->items[i], batch, repo, err);
+			code = index_item(run, source, &list->items[i], repo, err);
 		run->progress.documents_done++;
-		show_chunks(run, batch_embedded(batch));
+		show_progress(run);
 	}
-	if (!code)
-		code = batch_finish(batch, err);
-	run->report->embedded_chunks += batch_embedded(batch);
-	run->report->reused_chunks += batch->reused;
-	run->progress.chunks_embedded = run->report->embedded_chunks;
-	show_progress(run);
-	batch_release(batch);
-	alloc_free(run->deps->alloc, batch);
 	if (!code && repo->documents == 0)
 		err_set(why, ERR_NOTFOUND,
 			"no documents in %s (%zu files skipped): expected .md, .markdown, .mdx or "
@@ -220,37 +209,140 @@ static enum err_code index_one(struct run *run, const struct index_source *sourc
 	return code;
 }
 
+/* What is known of the index before and within the run. */
+static enum err_code look_at_index(struct run *run, struct store_stats *stats, struct err *err)
+{
+	arena_reset(&run->item_arena);
+	return store_stats(run->deps->store, &run->item_arena, stats, err);
+}
+
+static enum err_code begin(struct run *run, bool rebuild, struct err *err)
+{
+	struct store_stats stats;
+	enum err_code code = look_at_index(run, &stats, err);
+	run->was_complete = stats.chunks > 0 && stats.pending_chunks == 0;
+	return code ? code : store_begin(run->deps->store, &run->identity, rebuild, err);
+}
+
+/* The second stage, in steps of its own or within the run. */
+static enum err_code embed_pending(struct run *run, uint64_t pending, size_t threads, bool steps,
+				   struct err *err)
+{
+	const struct fill_options options = {
+		.threads = threads, .steps = steps, .tick = show_chunks, .tick_ctx = run};
+	run->progress.embedding = true;
+	run->progress.chunks_total = pending;
+	run->embedding_started_us = clock_monotonic_us(run->deps->clock);
+	enum err_code code = fill_vectors(run->deps, &run->identity, &options,
+					  &run->report->embedded_chunks, err);
+	if (!code) {
+		run->progress.chunks_embedded = run->report->embedded_chunks;
+		run->progress.chunks_done = pending;
+	}
+	show_progress(run);
+	return code;
+}
+
+/* Publishes the run, with its vectors or before they are made. */
+static enum err_code finish(struct run *run, struct err *err)
+{
+	const struct index_options *options = run->options;
+	struct store_stats stats;
+	enum err_code code = look_at_index(run, &stats, err);
+	uint64_t pending = stats.pending_chunks;
+	bool whole = run->was_complete && !options->text_only &&
+		     (options->rebuild || pending <= SMALL_UPDATE);
+	if (!code && whole && pending)
+		code = embed_pending(run, pending, options->threads, false, err);
+	if (!code)
+		code = store_publish(run->deps->store, clock_wall_ms(run->deps->clock), err);
+	if (code || whole || !pending)
+		return code;
+	log_info(run->deps->log, "index", "published as text, chunks without vectors: %llu",
+		 (unsigned long long)pending);
+	run->report->pending_chunks = pending;
+	if (options->text_only)
+		return ERR_OK;
+	code = embed_pending(run, pending, options->threads, true, err);
+	run->report->pending_chunks = code ? pending : 0;
+	return code;
+}
+
+static void run_init(struct run *run, const struct index_deps *deps, struct index_report *report)
+{
+	run->deps = deps;
+	run->report = report;
+	run->identity =
+		(struct store_identity){str_c(deps->embedder->model), deps->embedder->dimension,
+					str_c(deps->embedder->cache_key)};
+	run->started_us = clock_monotonic_us(deps->clock);
+	arena_init(&run->item_arena, deps->alloc, (size_t)1 << 24);
+}
+
+/* Ends the run in any case. */
+static void run_release(struct run *run)
+{
+	struct index_report *report = run->report;
+	arena_release(&run->item_arena);
+	if (run->deps->store && !run->options->dry_run)
+		store_rollback(run->deps->store);
+	report->took_us = clock_monotonic_us(run->deps->clock) - run->started_us;
+}
+
+/* What was there already: stored before, or embedded for an equal text or in an earlier run. */
+static uint64_t reused_chunks(const struct index_report *report)
+{
+	uint64_t made = report->embedded_chunks + report->pending_chunks;
+	return report->total_chunks > made ? report->total_chunks - made : 0;
+}
+
 enum err_code index_run(const struct index_deps *deps, const struct index_options *options,
 			const struct index_source *sources, size_t source_count,
 			struct arena *arena, struct index_report *report, struct err *err)
 {
-	struct run run = {.deps = deps, .options = options, .arena = arena, .report = report};
-	struct store_identity identity = {str_c(deps->embedder->model), deps->embedder->dimension};
+	struct run run = {.options = options, .arena = arena};
 	*report = (struct index_report){.repo_count = source_count};
-	run.started_us = clock_monotonic_us(deps->clock);
 	report->repos = arena_array(arena, source_count, sizeof(*report->repos));
 	struct gathered *lists = arena_array(arena, source_count, sizeof(*lists));
 	if (!report->repos || !lists)
 		return arena_fail(arena, err);
+	run_init(&run, deps, report);
 
 	enum err_code code = check_sources(sources, source_count, err);
 	if (!code)
 		code = list_all(&run, sources, source_count, lists, err);
 	if (!code)
 		code = check_failures(&run, err);
-	bool begun = !code && !options->dry_run;
-	if (begun)
-		code = store_begin(deps->store, &identity, options->rebuild, err);
+	if (!code && !options->dry_run)
+		code = begin(&run, options->rebuild, err);
 	for (size_t i = 0; i < source_count && !code; i++)
 		if (!report->repos[i].error)
 			code = index_one(&run, &sources[i], &lists[i].list, &report->repos[i], err);
 	if (!code)
 		code = check_failures(&run, err);
-	if (!code && begun)
-		code = store_publish(deps->store, clock_wall_ms(deps->clock), err);
-	if (code && begun)
-		store_rollback(deps->store);
 	gather_release(lists, source_count);
-	report->took_us = clock_monotonic_us(deps->clock) - run.started_us;
+	if (!code && !options->dry_run)
+		code = finish(&run, err);
+	run_release(&run);
+	if (!options->dry_run)
+		report->reused_chunks = reused_chunks(report);
+	return code;
+}
+
+enum err_code index_resume(const struct index_deps *deps, size_t threads,
+			   struct index_report *report, struct err *err)
+{
+	static const struct index_options options = {0};
+	struct run run = {.options = &options};
+	struct store_stats stats;
+	*report = (struct index_report){0};
+	run_init(&run, deps, report);
+	enum err_code code = look_at_index(&run, &stats, err);
+	if (!code && stats.pending_chunks)
+		code = embed_pending(&run, stats.pending_chunks, threads, true, err);
+	report->documents = stats.documents;
+	report->total_chunks = stats.chunks;
+	run_release(&run);
+	report->reused_chunks = reused_chunks(report);
 	return code;
 }

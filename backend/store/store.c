@@ -40,9 +40,8 @@ static enum err_code check_chunk(const struct store_document *document,
 			       "%.*s: chunk %u covers sections %u to %u of a document with %zu",
 			       STR_ARG(document->path), chunk->ordinal, chunk->first_section,
 			       chunk->last_section, document->section_count);
-	if (!chunk->vector)
-		return err_set(err, ERR_INVALID, "%.*s: chunk %u has no vector",
-			       STR_ARG(document->path), chunk->ordinal);
+	if (!utf8_valid(chunk->embed_text))
+		return check_text(chunk->embed_text, "chunk text", document->path, err);
 	return check_text(chunk->text, "chunk text", document->path, err);
 }
 
@@ -210,6 +209,42 @@ enum err_code store_cache_put(struct store *s, struct str model,
 	enum err_code code = check_model(model, dimension, err);
 
 	return code ? code : s->ops->cache_put(s, model, hash, vector, dimension, err);
+}
+
+enum err_code store_pending(struct store *s, const struct store_pending *after, size_t max,
+			    struct arena *arena, struct store_pending_list *out, struct err *err)
+{
+	*out = (struct store_pending_list){0};
+	return max ? s->ops->pending(s, after, max, arena, out, err) : ERR_OK;
+}
+
+enum err_code store_resume(struct store *s, const struct store_identity *identity, struct err *err)
+{
+	enum err_code code = check_model(identity->model, identity->dimension, err);
+
+	return code ? code : s->ops->resume(s, identity, err);
+}
+
+enum err_code store_set_vector(struct store *s, int64_t pending_id, const float *vector,
+			       struct err *err)
+{
+	return s->ops->set_vector(s, pending_id, vector, err);
+}
+
+enum err_code store_hold(struct store *s, uint64_t *generation, struct err *err)
+{
+	*generation = 0;
+	return s->ops->hold(s, generation, err);
+}
+
+void store_release(struct store *s)
+{
+	s->ops->release(s);
+}
+
+void store_maintain(struct store *s)
+{
+	s->ops->maintain(s);
 }
 
 enum err_code store_publish(struct store *s, int64_t wall_ms, struct err *err)

@@ -1,7 +1,9 @@
 /*
  * The port to the index: documents, their sections, chunks with vectors, full text, and the
  * embedding cache. Backends: sqlite/. One run writes (store_begin … store_publish), readers see
- * the last published state. An instance begins with a pointer to its operations.
+ * the last published state. A chunk may be published without its vector, which a later step adds
+ * (store_pending, store_resume): until then it is found by its words alone. An instance begins with
+ * a pointer to its operations.
  *
  * Threads: one instance is used by one thread at a time; open one per worker. Instances in the
  * same process share nothing but the file, except the vector matrix, which readers of one
@@ -34,7 +36,13 @@ struct store_chunk {
 	uint32_t ordinal;
 	uint32_t first_section, last_section; /* ordinals of the document's sections */
 	struct str text;
-	const float *vector; /* `dimension` values, unit length */
+	/*
+	 * `dimension` values, unit length. NULL: the one that the embedding cache holds for `hash`,
+	 * and if there is none the chunk is stored without, see store_pending().
+	 */
+	const float *vector;
+	const unsigned char *hash; /* [STORE_HASH_SIZE] of embed_text; NULL: not in the cache */
+	struct str embed_text;     /* what is embedded; empty: the text itself */
 };
 
 struct store_document {
@@ -59,12 +67,15 @@ struct store_document {
 struct store_identity {
 	struct str model;
 	size_t dimension;
+	/* Of the embedding cache; empty: chunks without a vector are not looked up there. */
+	struct str cache_key;
 };
 
 struct store_stats {
 	uint64_t documents, sections, chunks, cached_embeddings;
-	uint64_t generation; /* grows with every publish */
-	struct str model;    /* empty in a fresh store */
+	uint64_t pending_chunks; /* of the chunks, those without a vector so far */
+	uint64_t generation;     /* grows with every publish */
+	struct str model;        /* empty in a fresh store */
 	size_t dimension;
 	int64_t published_ms; /* wall clock of the last publish, 0 if none */
 };
@@ -79,6 +90,19 @@ struct store_hit {
 
 struct store_hits {
 	struct store_hit *items;
+	size_t count;
+	bool partial; /* vectors: some chunks of this kind have none yet and could not be found */
+};
+
+/* A chunk that waits for its vector. */
+struct store_pending {
+	int64_t id; /* never used for another chunk */
+	int turn;   /* what helps retrieval most comes first */
+	struct str text;
+};
+
+struct store_pending_list {
+	struct store_pending *items;
 	size_t count;
 };
 
@@ -127,6 +151,13 @@ struct store_ops {
 	enum err_code (*cache_put)(struct store *s, struct str model,
 				   const unsigned char hash[STORE_HASH_SIZE], const float *vector,
 				   size_t dimension, struct err *err);
+	enum err_code (*pending)(struct store *s, const struct store_pending *after, size_t max,
+				 struct arena *arena, struct store_pending_list *out,
+				 struct err *err);
+	enum err_code (*resume)(struct store *s, const struct store_identity *identity,
+				struct err *err);
+	enum err_code (*set_vector)(struct store *s, int64_t pending_id, const float *vector,
+				    struct err *err);
 	enum err_code (*publish)(struct store *s, int64_t wall_ms, struct err *err);
 	void (*rollback)(struct store *s);
 	enum err_code (*search_vector)(struct store *s, enum store_unit unit, const float *query,
@@ -144,6 +175,9 @@ struct store_ops {
 				       struct store_document_info *out, struct err *err);
 	enum err_code (*find_document)(struct store *s, struct str path, int64_t *document_id,
 				       uint32_t *section_count, struct err *err);
+	enum err_code (*hold)(struct store *s, uint64_t *generation, struct err *err);
+	void (*release)(struct store *s);
+	void (*maintain)(struct store *s);
 	void (*close)(struct store *s);
 };
 
@@ -198,10 +232,25 @@ enum err_code store_document_info(struct store *s, int64_t document_id, struct a
 enum err_code store_find_document(struct store *s, struct str path, int64_t *document_id,
 				  uint32_t *section_count, struct err *err) WARN_UNUSED;
 
+/*
+ * From now on all reading calls see the state published last, with its vectors in memory, whatever
+ * is published meanwhile; *generation says which. Whoever holds a store must let go of it sooner or
+ * later (store_release, or store_hold again), since what others write cannot be tidied up until
+ * then. A store that writes cannot be held.
+ */
+enum err_code store_hold(struct store *s, uint64_t *generation, struct err *err) WARN_UNUSED;
+void store_release(struct store *s); /* not held: nothing */
+
+/*
+ * Housekeeping for a process that keeps stores open for long: what was published since the last
+ * time is merged, so that the store's log does not grow. Never waits; failure costs nothing.
+ */
+void store_maintain(struct store *s);
+
 /* --- one indexing run: one transaction --- */
 
 /*
- * ERR_BUSY when another run is writing; ERR_MISMATCH when the store holds another model's vectors
+ * ERR_BUSY when another run is writing, or is adding vectors; ERR_MISMATCH when the store holds another model's vectors
  * and `rebuild` is false (the message says what to do).
  */
 enum err_code store_begin(struct store *s, const struct store_identity *identity, bool rebuild,
@@ -242,6 +291,32 @@ enum err_code store_cache_put(struct store *s, struct str model,
 			      const unsigned char hash[STORE_HASH_SIZE], const float *vector,
 			      size_t dimension, struct err *err) WARN_UNUSED;
 
+/*
+ * At most `max` chunks without a vector, those first that stand behind `after` (NULL: all do), by
+ * turn and id. Within a run, or between its steps. Texts in the arena.
+ */
+enum err_code store_pending(struct store *s, const struct store_pending *after, size_t max,
+			    struct arena *arena, struct store_pending_list *out,
+			    struct err *err) WARN_UNUSED;
+
+/*
+ * Begins a step that only adds vectors to what is published; store_publish() ends it. ERR_MISMATCH
+ * when the index is not of this identity (cache_key included): another run has replaced it.
+ */
+enum err_code store_resume(struct store *s, const struct store_identity *identity,
+			   struct err *err) WARN_UNUSED;
+
+/*
+ * Gives a chunk of store_pending() its vector (of the identity's dimension, unit length). Nothing
+ * happens when the chunk is gone.
+ */
+enum err_code store_set_vector(struct store *s, int64_t pending_id, const float *vector,
+			       struct err *err) WARN_UNUSED;
+
+/*
+ * Makes the run visible. While chunks wait for vectors the right to write stays with this store,
+ * until they have them, or it is rolled back or closed.
+ */
 enum err_code store_publish(struct store *s, int64_t wall_ms, struct err *err) WARN_UNUSED;
 void store_rollback(struct store *s); /* without a running transaction: nothing */
 

@@ -1,132 +1,6 @@
 /* What every store must do, run against each backend there is. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/vec.h"
+#include "contract/contract.h"
 #include "support/fail_alloc.h"
-#include "support/store_fixture.h"
-#include "support/temp_dir.h"
-
-struct backend {
-	const char *name;
-	/* Opens a store in `place`, which is empty before the first call of a test. */
-	enum err_code (*open)(const char *place, bool create, const struct alloc *alloc,
-			      struct store **out, struct err *err);
-};
-
-static enum err_code open_sqlite(const char *place, bool create, const struct alloc *alloc,
-				 struct store **out, struct err *err)
-{
-	struct store_sqlite_options options = {.data_dir = place, .create = create};
-
-	options.vec_limit = VEC_AVX512;
-	return store_sqlite_open(&options, alloc, out, err);
-}
-
-static const struct backend backends[] = {{"sqlite", open_sqlite}};
-
-struct fixture {
-	const struct backend *backend;
-	struct temp_dir dir;
-	struct store *store;
-	struct arena arena;
-	struct err err;
-};
-
-static const struct backend *current; /* set by main between groups */
-
-static const struct store_identity model_a = {{"model-a", 7}, FIXTURE_DIMENSION};
-static const struct store_identity model_b = {{"model-b", 7}, FIXTURE_DIMENSION};
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	if (!f)
-		return -1;
-	*state = f;
-	f->backend = current;
-	arena_init(&f->arena, alloc_default(), 1 << 26);
-	temp_dir_make(&f->dir);
-	return f->backend->open(f->dir.path, true, alloc_default(), &f->store, &f->err) ? -1 : 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	store_close(f->store);
-	arena_release(&f->arena);
-	temp_dir_remove(&f->dir);
-	free(f);
-	return 0;
-}
-
-#define assert_ok(f, call)                                                                         \
-	do {                                                                                       \
-		enum err_code code_ = (call);                                                      \
-		if (code_)                                                                         \
-			fail_msg("%s: %s", err_label(code_), (f)->err.message);                    \
-	} while (0)
-
-static void begin(struct fixture *f)
-{
-	assert_ok(f, store_begin(f->store, &model_a, false, &f->err));
-}
-
-static void publish(struct fixture *f)
-{
-	assert_ok(f, store_publish(f->store, 1700000000000, &f->err));
-}
-
-static void put_texts(struct fixture *f, const char *source, const char *path, const char *hash,
-		      const char *const *texts, size_t count, uint32_t seed)
-{
-	static const char *const headings[FIXTURE_MAX_SECTIONS] = {
-		"Overview", "Install", "Usage", "Limits", "More", "Next", "Other", "Last"};
-	struct fixture_document d;
-
-	fixture_document(&d, source, path, hash, headings, texts, count, seed);
-	assert_ok(f, store_put(f->store, &d.document, &f->err));
-}
-
-static void put_text(struct fixture *f, const char *path, const char *hash, const char *text)
-{
-	put_texts(f, "site", path, hash, &text, 1, 1);
-}
-
-static size_t count_text(struct fixture *f, struct store *s, enum store_text_scope scope,
-			 const char *query)
-{
-	struct store_hits hits;
-
-	assert_ok(f, store_search_text(s, scope, str_c(query), 100, &f->arena, &hits, &f->err));
-	for (size_t i = 0; i < hits.count; i++) {
-		assert_true(hits.items[i].score > 0);
-		assert_true(!i || hits.items[i - 1].score >= hits.items[i].score);
-	}
-	return hits.count;
-}
-
-static struct store_stats stats(struct fixture *f, struct store *s)
-{
-	struct store_stats out;
-
-	uint64_t generation;
-
-	assert_ok(f, store_stats(s, &f->arena, &out, &f->err));
-	assert_ok(f, store_generation(s, &generation, &f->err));
-	assert_int_equal(generation, out.generation);
-	return out;
-}
 
 static void test_fresh_store_is_empty(void **state)
 {
@@ -363,7 +237,7 @@ static void test_sweep_removes_what_is_gone(void **state)
 static void test_another_model_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	struct store_identity wider = {model_a.model, FIXTURE_DIMENSION * 2};
+	struct store_identity wider = {model_a.model, FIXTURE_DIMENSION * 2, {"", 0}};
 	float query[FIXTURE_DIMENSION * 2] = {1};
 	struct store_hits hits;
 
@@ -740,7 +614,7 @@ static void test_bad_arguments(void **state)
 	static const char *const texts[] = {"one", "two"};
 	struct fixture *f = *state;
 	struct fixture_document d;
-	struct store_identity nameless = {{"", 0}, 4}, flat = {{"m", 1}, 0};
+	struct store_identity nameless = {{"", 0}, 4, {"", 0}}, flat = {{"m", 1}, 0, {"", 0}};
 	struct store_hits hits;
 	uint64_t documents, chunks;
 	bool same;
@@ -771,9 +645,9 @@ static void test_bad_arguments(void **state)
 	d.chunks[0].unit = (enum store_unit)7;
 	assert_int_equal(store_put(f->store, &d.document, &f->err), ERR_INVALID);
 	d.chunks[0].unit = STORE_SECTION;
-	d.chunks[0].vector = NULL;
+	d.chunks[0].embed_text = STR("bad \xff byte");
 	assert_int_equal(store_put(f->store, &d.document, &f->err), ERR_INVALID);
-	d.chunks[0].vector = d.vectors[0];
+	d.chunks[0].embed_text = STR("");
 	d.sections[1].text = STR("bad \xff byte");
 	assert_int_equal(store_put(f->store, &d.document, &f->err), ERR_INVALID);
 	d.sections[1].text = STR("fine \0 byte");
@@ -893,7 +767,6 @@ static void test_each_allocation_may_fail(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-#define CONTRACT(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 		CONTRACT(test_fresh_store_is_empty),
 		CONTRACT(test_published_document_is_found),
 		CONTRACT(test_unchanged_documents_stay),
@@ -913,11 +786,6 @@ int main(void)
 		CONTRACT(test_half_written_document_is_not_published),
 		CONTRACT(test_each_allocation_may_fail),
 	};
-	int failed = 0;
 
-	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
-		current = &backends[i];
-		failed += cmocka_run_group_tests_name(backends[i].name, tests, NULL, NULL);
-	}
-	return failed != 0;
+	return run_contract(tests, sizeof(tests) / sizeof(tests[0]));
 }

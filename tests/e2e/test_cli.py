@@ -410,6 +410,8 @@ def test_no_command_shows_help_and_is_wrong_use():
     (["indx", "."], "index"),
     (["search", "x", "--topk", "3"], "top-k"),
     (["search"], "QUERY"),
+    (["index"], "SOURCE"),
+    (["index", ".", "--resume"], "--resume"),
     (["search", "x", "--top-k", "0"], "top-k"),
     (["search", "x", "--top-k", "many"], "top-k"),
     (["search", "x", "--top-k"], "needs a value"),

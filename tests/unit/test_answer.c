@@ -335,6 +335,35 @@ static void an_empty_index_is_no_crash(void **state)
 	mini_site_remove(&site);
 }
 
+/* Published as text, not embedded yet: words alone must do, and still know what is not there. */
+static void words_answer_while_vectors_are_missing(void **state)
+{
+	static const char *const folders[] = {"site"};
+	struct fixture f = {0};
+	struct index_report report;
+	mini_site_make(&f.site);
+	f.site.options.text_only = true;
+	arena_init(&f.arena, alloc_default(), 64 << 20);
+	buf_init(&f.heard, alloc_default(), 1 << 20);
+	if (mini_site_index(&f.site, folders, 1, alloc_default(), &f.arena, &report, &f.err) ||
+	    mini_site_store(&f.site, alloc_default(), &f.store, &f.err))
+		fail_msg("%s", f.err.message);
+	assert_int_equal(report.pending_chunks, report.total_chunks);
+	must_ask(&f, "How do I turn off caching for a pipeline step?");
+	assert_int_equal(f.out.route, ROUTE_DOCS);
+	assert_true(f.out.retrieved.partial);
+	assert_true(retrieve_best_cosine(&f.out.retrieved) <= 0);
+	assert_true(str_ends(f.out.retrieved.items[0].passage.path, STR("caching.md")));
+	assert_true(f.out.citation_count > 0);
+	assert_verbatim(&f);
+	must_ask(&f, "zebra quokka wombat platypus?");
+	assert_int_equal(f.out.route, ROUTE_ABSTAINED);
+	store_close(f.store);
+	buf_release(&f.heard);
+	arena_release(&f.arena);
+	mini_site_remove(&f.site);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +374,7 @@ int main(void)
 		cmocka_unit_test(nonsense_is_not_answered),
 		cmocka_unit_test(bad_questions_are_refused),
 		cmocka_unit_test(long_questions_are_embedded_in_parts),
+		cmocka_unit_test(words_answer_while_vectors_are_missing),
 		cmocka_unit_test(a_reader_who_leaves_cancels),
 		cmocka_unit_test(errors_of_the_embedder_come_up),
 		cmocka_unit_test(retrieval_ranks_and_limits),

@@ -53,7 +53,7 @@ static void check(const struct fused *got, int64_t document, uint32_t section, d
 static void text_scores_are_shares_of_the_best(void **state)
 {
 	struct store_hit items[] = {HIT(7, 2, 2, 8), HIT(3, 0, 0, 4), HIT(7, 4, 4, 2)};
-	struct store_hits hits = {items, 3};
+	struct store_hits hits = {items, 3, false};
 	struct fuse_ranking ranking = {&hits, 1, 1, false};
 	struct arena arena;
 	struct fused_list out = fuse(&ranking, 1, &options, &arena);
@@ -69,7 +69,7 @@ static void cosines_count_from_the_last_in_depth(void **state)
 {
 	struct store_hit items[] = {HIT(1, 0, 0, 0.75f), HIT(1, 1, 1, 0.625f), HIT(2, 0, 0, 0.5f),
 				    HIT(3, 0, 0, 0.25f), HIT(4, 0, 0, 0.125f)};
-	struct store_hits hits = {items, 5};
+	struct store_hits hits = {items, 5, false};
 	struct fuse_ranking ranking = {&hits, 1, 0, true};
 	struct fuse_options three = options;
 	struct arena arena;
@@ -90,7 +90,7 @@ static void rankings_are_weighed(void **state)
 {
 	struct store_hit dense[] = {HIT(1, 0, 0, 0.5f), HIT(2, 0, 0, 0.25f)};
 	struct store_hit text[] = {HIT(2, 0, 0, 8), HIT(1, 0, 0, 4)};
-	struct store_hits a = {dense, 2}, b = {text, 2}, none = {NULL, 0};
+	struct store_hits a = {dense, 2, false}, b = {text, 2, false}, none = {NULL, 0, false};
 	struct fuse_ranking rankings[] = {{&a, 1, 1, true}, {&b, 3, 1, false}, {&none, 9, 9, true}};
 	struct arena arena;
 	struct fused_list out = fuse(rankings, 3, &options, &arena);
@@ -111,7 +111,7 @@ static void the_order_of_rankings_does_not_matter(void **state)
 	struct store_hit x[] = {HIT(1, 0, 0, 0.9f), HIT(2, 1, 2, 0.8f), HIT(3, 0, 0, 0.3f)};
 	struct store_hit y[] = {HIT(3, 0, 0, 7), HIT(2, 1, 1, 5), HIT(4, 2, 2, 1)};
 	struct store_hit z[] = {HIT(2, 0, 9, 3), HIT(1, 0, 4, 2)};
-	struct store_hits a = {x, 3}, b = {y, 3}, c = {z, 2};
+	struct store_hits a = {x, 3, false}, b = {y, 3, false}, c = {z, 2, false};
 	struct fuse_ranking one[] = {{&a, 1, 2, true}, {&b, 2, 1, false}, {&c, 3, 0, false}};
 	struct fuse_ranking two[] = {one[2], one[0], one[1]};
 	struct arena first_arena, second_arena;
@@ -128,7 +128,7 @@ static void the_order_of_rankings_does_not_matter(void **state)
 static void a_window_counts_for_each_of_its_sections(void **state)
 {
 	struct store_hit items[] = {HIT(1, 4, 5, 0.5f), HIT(2, 0, 0, 0.25f)};
-	struct store_hits hits = {items, 2};
+	struct store_hits hits = {items, 2, false};
 	struct fuse_ranking ranking = {&hits, 1, 1, true};
 	struct arena arena;
 	struct fused_list out = fuse(&ranking, 1, &options, &arena);
@@ -143,7 +143,7 @@ static void a_page_hit_counts_for_the_page_only(void **state)
 {
 	struct store_hit page[] = {HIT(1, 0, 40, 4), HIT(2, 0, UINT32_MAX, 2)};
 	struct store_hit section[] = {HIT(1, 7, 7, 0.5f)};
-	struct store_hits a = {page, 2}, b = {section, 1};
+	struct store_hits a = {page, 2, false}, b = {section, 1, false};
 	struct fuse_ranking rankings[] = {{&a, 1, 0, false}, {&b, 1, 1, true}};
 	struct arena arena;
 	struct fused_list out = fuse(rankings, 2, &options, &arena);
@@ -173,7 +173,7 @@ static void pages_are_worth_less_or_nothing(void **state)
 {
 	struct store_hit items[] = {HIT(1, 0, 0, 8), HIT(1, 1, 1, 8), HIT(2, 0, 0, 6),
 				    HIT(3, 0, 0, 5)};
-	struct store_hits hits = {items, 4};
+	struct store_hits hits = {items, 4, false};
 	struct fuse_ranking ranking = {&hits, 1, 1, false};
 	struct halved h = {.half = 1, .none = 3};
 	const struct fuse_pages pages = {halve, &h};
@@ -195,9 +195,9 @@ static void pages_are_worth_less_or_nothing(void **state)
 
 static void nothing_and_nonsense(void **state)
 {
-	struct store_hits none = {NULL, 0};
+	struct store_hits none = {NULL, 0, false};
 	struct store_hit items[] = {HIT(1, 9, 3, 0.5f)}; /* a damaged store */
-	struct store_hits odd = {items, 1};
+	struct store_hits odd = {items, 1, false};
 	struct fuse_ranking rankings[] = {{&none, 1, 1, true}, {&odd, 1, 1, true}};
 	struct fuse_options zero = options;
 	struct fused_list out;
@@ -228,7 +228,7 @@ static void many_hits_are_all_kept(void **state)
 	for (int i = 0; i < MANY; i++)
 		items[i] = (struct store_hit)HIT(i / 10, (uint32_t)(i % 10), (uint32_t)(i % 10),
 						 (float)(MANY - i));
-	struct store_hits hits = {items, MANY};
+	struct store_hits hits = {items, MANY, false};
 	struct fuse_ranking ranking = {&hits, 1, 1, false};
 	struct arena arena;
 	struct fused_list out = fuse(&ranking, 1, &options, &arena);
@@ -244,7 +244,7 @@ static void many_hits_are_all_kept(void **state)
 static void memory_runs_out(void **state)
 {
 	struct store_hit items[] = {HIT(1, 0, 0, 0.5f)};
-	struct store_hits hits = {items, 1};
+	struct store_hits hits = {items, 1, false};
 	struct fuse_ranking ranking = {&hits, 1, 1, true};
 	struct fused_list out;
 	struct err err = {ERR_OK, ""};

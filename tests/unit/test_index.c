@@ -100,7 +100,8 @@ static void a_first_run_indexes_every_page(void **state)
 	struct store_stats stats = mini_site_stats(&f->site, &f->arena);
 	assert_int_equal(stats.documents, MINI_SITE_PAGES);
 	assert_int_equal(stats.chunks, f->report.total_chunks);
-	assert_int_equal(stats.generation, 1);
+	assert_int_equal(stats.generation, 2); /* text, then vectors */
+	assert_int_equal(stats.pending_chunks, 0);
 	assert_int_equal(stats.dimension, FAKE_EMBEDDER_DIMENSION);
 	assert_true(str_eq(stats.model, STR("fake-embedder")));
 	assert_true(stats.published_ms > 0);
@@ -266,7 +267,7 @@ static void many_skips_are_all_reported(void **state)
 	assert_skipped(f, "bad36.md", STR("UTF-8"));
 }
 
-/* A page of countless tiny sections would need gigabytes of vectors: skipped, not fatal. */
+/* A page of countless tiny sections would need gigabytes of vectors: skipped, not embedded. */
 static void a_page_of_countless_sections_does_not_end_the_run(void **state)
 {
 	struct fixture *f = *state;
@@ -341,13 +342,13 @@ static void when_every_source_fails_nothing_changes(void **state)
 	assert_int_equal(try_index(f, missing, 2), ERR_NOTFOUND);
 	assert_non_null(strstr(f->err.message, "no source could be indexed"));
 	assert_int_equal(f->report.failed_repos, 2);
-	assert_int_equal(mini_site_stats(&f->site, &f->arena).generation, 1);
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).generation, 2);
 	/* a rebuild would lose what is stored of the one that fails */
 	static const char *const both[] = {"site", "nowhere"};
 	f->site.options.rebuild = true;
 	assert_int_equal(try_index(f, both, 2), ERR_NOTFOUND);
 	assert_non_null(strstr(f->err.message, "needs every source"));
-	assert_int_equal(mini_site_stats(&f->site, &f->arena).generation, 1);
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).generation, 2);
 }
 
 /* More than there are threads. */

@@ -101,7 +101,7 @@ static int set_up(void **state)
 	if (store_sqlite_open(&options, alloc_default(), &f.store, &f.err))
 		return -1;
 	const struct store_identity identity = {str_c(f.fake.embedder.model),
-						f.fake.embedder.dimension};
+						f.fake.embedder.dimension, STR("")};
 	if (store_begin(f.store, &identity, false, &f.err))
 		return -1;
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)

@@ -20,7 +20,7 @@
 #include "support/store_fixture.h"
 #include "support/temp_dir.h"
 
-static const struct store_identity model = {{"model", 5}, FIXTURE_DIMENSION};
+static const struct store_identity model = {{"model", 5}, FIXTURE_DIMENSION, {"", 0}};
 static const char *const headings[] = {"One", "Two", "Three"};
 static const char *const texts[] = {"alpha some words", "beta twoWords", "gamma"};
 

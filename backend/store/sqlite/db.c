@@ -20,11 +20,16 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 	[INDEX_BEGIN_READ] = "BEGIN",
 	[INDEX_BEGIN_WRITE] = "BEGIN IMMEDIATE",
 	[INDEX_COMMIT] = "COMMIT",
-	[INDEX_STATE] = "SELECT " META("instance") ", " META("generation") ", " META(
-		"run") ", " META("published_ms") ", " META("dimension") ", " META("model"),
-	[INDEX_STATS] = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM sections),"
-			" (SELECT count(*) FROM chunks), " META("generation") ", " META(
-				"published_ms") ", " META("dimension") ", " META("model"),
+	[INDEX_STATE] =
+		"SELECT " META("instance") ", " META("generation") ", " META("run") ", " META(
+			"published_ms") ", " META("dimension") ", " META("model") ", " META("cache_"
+											    "key"),
+	[INDEX_STATS] =
+		"SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM sections),"
+		" (SELECT count(*) FROM chunks), " META("generation") ", " META(
+			"published_ms") ", " META("dimension") ", " META("model") ", (SELECT "
+										  "count(*) FROM "
+										  "pending)",
 	[INDEX_SET_META] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
 	[INDEX_HAS_DOCUMENT] = "SELECT EXISTS(SELECT 1 FROM documents)",
 	[INDEX_CLEAR] = "DELETE FROM documents",
@@ -47,6 +52,14 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 			   " VALUES(?1, ?2, ?3, ?4, ?5)",
 	[INDEX_PUT_CHUNK] = "INSERT INTO chunks(document_id, unit, ordinal, first_section,"
 			    " last_section, vector, text) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[INDEX_PUT_PENDING] = "INSERT INTO pending(chunk_id, turn, text) VALUES(?1, ?2, ?3)",
+	[INDEX_PENDING] = "SELECT p.id, p.turn, coalesce(p.text, c.text)"
+			  " FROM pending AS p JOIN chunks AS c ON c.id = p.chunk_id"
+			  " WHERE (p.turn, p.id) > (?1, ?2) ORDER BY p.turn, p.id LIMIT ?3",
+	[INDEX_HAS_PENDING] = "SELECT EXISTS(SELECT 1 FROM pending)",
+	[INDEX_SET_VECTOR] = "UPDATE chunks SET vector = ?2"
+			     " WHERE id = (SELECT chunk_id FROM pending WHERE id = ?1)",
+	[INDEX_DELETE_PENDING] = "DELETE FROM pending WHERE id = ?1",
 	[INDEX_COUNT_UNSEEN] = "SELECT count(*), sum((SELECT count(*) FROM chunks"
 			       " WHERE document_id = documents.id))"
 			       " FROM documents WHERE source = ?1 AND seen_run <> ?2",

@@ -10,6 +10,7 @@
 
 #define STORE_INDEX_FILE "index.sqlite"
 #define STORE_CACHE_FILE "embeddings.sqlite"
+#define STORE_LOCK_FILE  "index.lock"
 
 /* --- db.c: one database file with its prepared statements --- */
 
@@ -30,6 +31,11 @@ enum store_index_stmt {
 	INDEX_PUT_SECTION,
 	INDEX_PUT_PAGE,
 	INDEX_PUT_CHUNK,
+	INDEX_PUT_PENDING,
+	INDEX_PENDING,
+	INDEX_HAS_PENDING,
+	INDEX_SET_VECTOR,
+	INDEX_DELETE_PENDING,
 	INDEX_COUNT_UNSEEN,
 	INDEX_DELETE_UNSEEN,
 	INDEX_COUNT_VECTORS,
@@ -112,6 +118,8 @@ enum err_code store_schema_check(struct store_db *db, const struct store_schema 
 
 /* --- the instance --- */
 
+struct matrix; /* vectors.c */
+
 struct store_sqlite {
 	struct store base;
 	const struct alloc *alloc;
@@ -128,6 +136,13 @@ struct store_sqlite {
 	bool failed; /* a write failed half-way: only rollback is left */
 	int64_t run;
 	size_t dimension;
+	char *cache_key; /* owned; NULL: none */
+	char *lock_path; /* owned */
+	int lock;        /* descriptor of the file whose lock is the right to write, or -1 */
+
+	/* the snapshot that reading calls are held to */
+	bool held;
+	struct matrix *held_matrix;
 
 	/* puts into the cache since its last commit */
 	size_t cache_pending;
@@ -139,7 +154,7 @@ struct store_state {
 	int64_t instance; /* random, made with the file */
 	uint64_t generation;
 	int64_t run, published_ms;
-	struct str model; /* in the arena, empty when the arena is NULL */
+	struct str model, cache_key; /* in the arena, empty when the arena is NULL */
 	size_t dimension;
 };
 
@@ -152,7 +167,20 @@ enum err_code store_sqlite_need_cache(struct store_sqlite *s, struct err *err) W
 /* Makes what was put durable; failure is logged, the cache only saves work. */
 void store_sqlite_cache_flush(struct store_sqlite *s);
 
-/* The operations, spread over write.c, cache.c, read.c and vectors.c. */
+/* The right to write, and a write transaction; ERR_BUSY when another has it. write.c */
+enum err_code store_sqlite_begin_write(struct store_sqlite *s, struct err *err) WARN_UNUSED;
+/* ERR_INVALID when no run is writing, or it has failed. */
+enum err_code store_sqlite_check_running(const struct store_sqlite *s, struct err *err) WARN_UNUSED;
+/* What the run's vectors are of. */
+enum err_code store_sqlite_take_key(struct store_sqlite *s, const struct store_identity *identity,
+				    struct err *err) WARN_UNUSED;
+/* Stores a chunk as one that waits, within the run. pending.c */
+enum err_code store_sqlite_put_pending(struct store_sqlite *s, const struct store_chunk *chunk,
+				       int64_t chunk_id, struct err *err) WARN_UNUSED;
+enum err_code store_sqlite_has_pending(struct store_sqlite *s, bool *any,
+				       struct err *err) WARN_UNUSED;
+
+/* The operations, spread over write.c, pending.c, cache.c, read.c and vectors.c. */
 enum err_code store_sqlite_stats(struct store *base, struct arena *arena, struct store_stats *out,
 				 struct err *err);
 enum err_code store_sqlite_generation(struct store *base, uint64_t *out, struct err *err);
@@ -168,6 +196,16 @@ enum err_code store_sqlite_put(struct store *base, const struct store_document *
 			       struct err *err);
 enum err_code store_sqlite_sweep(struct store *base, struct str source, uint64_t *documents,
 				 uint64_t *chunks, struct err *err);
+enum err_code store_sqlite_pending(struct store *base, const struct store_pending *after,
+				   size_t max, struct arena *arena, struct store_pending_list *out,
+				   struct err *err);
+enum err_code store_sqlite_resume(struct store *base, const struct store_identity *identity,
+				  struct err *err);
+enum err_code store_sqlite_set_vector(struct store *base, int64_t pending_id, const float *vector,
+				      struct err *err);
+enum err_code store_sqlite_hold(struct store *base, uint64_t *generation, struct err *err);
+void store_sqlite_release(struct store *base);
+void store_sqlite_maintain(struct store *base);
 enum err_code store_sqlite_publish(struct store *base, int64_t wall_ms, struct err *err);
 void store_sqlite_rollback(struct store *base);
 enum err_code store_sqlite_cache_get(struct store *base, struct str model,

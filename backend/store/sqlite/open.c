@@ -30,7 +30,7 @@
 
 #define MAX_PATH_BYTES 4096
 
-static enum err_code join_path(struct store_db *db, const char *dir, const char *name,
+static enum err_code join_path(char **out, const char *dir, const char *name,
 			       const struct alloc *alloc, struct err *err)
 {
 	size_t dir_len = strlen(dir), name_len = strlen(name);
@@ -38,12 +38,12 @@ static enum err_code join_path(struct store_db *db, const char *dir, const char 
 	if (!dir_len || dir_len + name_len + 2 > MAX_PATH_BYTES)
 		return err_set(err, ERR_INVALID,
 			       "the data folder's name is empty or too long: set --data-dir");
-	db->path = alloc_get(alloc, dir_len + name_len + 2);
-	if (!db->path)
+	*out = alloc_get(alloc, dir_len + name_len + 2);
+	if (!*out)
 		return err_set(err, ERR_NOMEM, "out of memory opening the store");
-	memcpy(db->path, dir, dir_len);
-	db->path[dir_len] = '/';
-	memcpy(db->path + dir_len + 1, name, name_len + 1);
+	memcpy(*out, dir, dir_len);
+	(*out)[dir_len] = '/';
+	memcpy(*out + dir_len + 1, name, name_len + 1);
 	return ERR_OK;
 }
 
@@ -84,10 +84,13 @@ static void store_sqlite_close(struct store *base)
 	struct store_sqlite *s = (struct store_sqlite *)base;
 
 	store_sqlite_rollback(base);
+	store_sqlite_release(base);
 	store_db_close(&s->cache, s->alloc);
 	store_db_close(&s->index, s->alloc);
 	if (s->own_vectors)
 		store_vectors_free(s->vectors);
+	alloc_free(s->alloc, s->cache_key);
+	alloc_free(s->alloc, s->lock_path);
 	alloc_free(s->alloc, s);
 }
 
@@ -101,6 +104,9 @@ static const struct store_ops sqlite_ops = {
 	.sweep = store_sqlite_sweep,
 	.cache_get = store_sqlite_cache_get,
 	.cache_put = store_sqlite_cache_put,
+	.pending = store_sqlite_pending,
+	.resume = store_sqlite_resume,
+	.set_vector = store_sqlite_set_vector,
 	.publish = store_sqlite_publish,
 	.rollback = store_sqlite_rollback,
 	.search_vector = store_sqlite_search_vector,
@@ -109,6 +115,9 @@ static const struct store_ops sqlite_ops = {
 	.chunk_text = store_sqlite_chunk_text,
 	.document_info = store_sqlite_document_info,
 	.find_document = store_sqlite_find_document,
+	.hold = store_sqlite_hold,
+	.release = store_sqlite_release,
+	.maintain = store_sqlite_maintain,
 	.close = store_sqlite_close,
 };
 
@@ -123,10 +132,12 @@ static enum err_code no_index(const char *data_dir, struct err *err)
 static enum err_code open_index(struct store_sqlite *s, const char *data_dir, struct err *err)
 {
 	struct store_state state;
-	enum err_code code = join_path(&s->index, data_dir, STORE_INDEX_FILE, s->alloc, err);
+	enum err_code code = join_path(&s->index.path, data_dir, STORE_INDEX_FILE, s->alloc, err);
 
 	if (!code)
-		code = join_path(&s->cache, data_dir, STORE_CACHE_FILE, s->alloc, err);
+		code = join_path(&s->cache.path, data_dir, STORE_CACHE_FILE, s->alloc, err);
+	if (!code)
+		code = join_path(&s->lock_path, data_dir, STORE_LOCK_FILE, s->alloc, err);
 	if (code)
 		return code;
 	if (!s->writable && is_missing(s->index.path))
@@ -155,6 +166,7 @@ enum err_code store_sqlite_open(const struct store_sqlite_options *options,
 		return err_set(err, ERR_NOMEM, "out of memory opening the store");
 	s->base.ops = &sqlite_ops;
 	s->alloc = alloc;
+	s->lock = -1;
 	s->log = options->log;
 	s->vec = vec_ops_best((enum vec_level)options->vec_limit);
 	s->codes = veci8_ops_best((enum vec_level)options->vec_limit);

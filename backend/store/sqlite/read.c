@@ -40,7 +40,9 @@ enum err_code store_sqlite_state(struct store_sqlite *s, struct arena *arena,
 		out->dimension = (size_t)sqlite3_column_int64(stmt, 4);
 		if (arena) {
 			out->model = arena_str(arena, store_db_column_str(stmt, 5));
-			code = out->model.ptr ? ERR_OK : arena_fail(arena, err);
+			out->cache_key = arena_str(arena, store_db_column_str(stmt, 6));
+			code = out->model.ptr && out->cache_key.ptr ? ERR_OK
+								    : arena_fail(arena, err);
 		}
 	} else {
 		code = store_db_fail(&s->index, rc, "reading its settings", err);
@@ -106,6 +108,7 @@ enum err_code store_sqlite_stats(struct store *base, struct arena *arena, struct
 		out->published_ms = sqlite3_column_int64(stmt, 4);
 		out->dimension = (size_t)sqlite3_column_int64(stmt, 5);
 		out->model = arena_str(arena, store_db_column_str(stmt, 6));
+		out->pending_chunks = (uint64_t)sqlite3_column_int64(stmt, 7);
 		code = out->model.ptr ? ERR_OK : arena_fail(arena, err);
 	} else {
 		code = store_db_fail(&s->index, rc, "counting documents", err);

@@ -64,15 +64,28 @@ static const char index_v2[] =
 	"ALTER TABLE sections ADD COLUMN first_line INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE sections ADD COLUMN last_line INTEGER NOT NULL DEFAULT 0;";
 
+/*
+ * Version 3: chunks that wait for their vector, which is an empty blob until then. Their ids are
+ * never used twice, so that a vector that comes late finds its chunk or none. The text is NULL where
+ * the chunk's own text is what is embedded.
+ */
+static const char index_v3[] =
+	"CREATE TABLE pending("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" chunk_id INTEGER NOT NULL UNIQUE REFERENCES chunks(id) ON DELETE CASCADE,"
+	" turn INTEGER NOT NULL, text TEXT);"
+	"CREATE INDEX pending_by_turn ON pending(turn, id);"
+	"INSERT INTO meta VALUES('cache_key', '');";
+
 static const char cache_v1[] = "CREATE TABLE embeddings("
 			       " id INTEGER PRIMARY KEY,"
 			       " model TEXT NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL,"
 			       " UNIQUE(model, hash));";
 
-static const char *const index_steps[] = {index_v1, index_v2};
+static const char *const index_steps[] = {index_v1, index_v2, index_v3};
 static const char *const cache_steps[] = {cache_v1};
 
-const struct store_schema store_index_schema = {0x44424f54, index_steps, 2}; /* "DBOT" */
+const struct store_schema store_index_schema = {0x44424f54, index_steps, 3}; /* "DBOT" */
 const struct store_schema store_cache_schema = {0x44424f45, cache_steps, 1}; /* "DBOE" */
 
 static enum err_code apply_steps(struct store_db *db, const struct store_schema *schema,

@@ -24,7 +24,8 @@ struct row {
 };
 
 struct unit {
-	size_t count; /* of those that have a score */
+	size_t count;   /* of those that have a score */
+	size_t pending; /* of those that wait for their vector */
 	struct row *rows;
 	struct scan_row *codes_rows;
 	void *block;   /* as allocated */
@@ -212,9 +213,13 @@ static enum err_code load_unit(struct store_sqlite *s, struct matrix *matrix, in
 	if (code)
 		return code;
 	(void)sqlite3_bind_int(stmt, 1, which);
-	while (unit->count < count && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while (unit->count + unit->pending < count && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		size_t at = unit->count;
 
+		if (!sqlite3_column_bytes(stmt, 3)) {
+			unit->pending++;
+			continue;
+		}
 		code = read_vector(s, stmt, 3, matrix->dimension, vector, err);
 		if (code)
 			break;
@@ -279,6 +284,18 @@ static enum err_code begin_read(struct store_sqlite *s, struct store_state *stat
 	if (!code)
 		code = store_db_run(&s->index, stmt, "reading vectors", err);
 	return code ? code : store_sqlite_state(s, NULL, state, err);
+}
+
+void store_sqlite_release(struct store *base)
+{
+	struct store_sqlite *s = (struct store_sqlite *)base;
+
+	if (!s->held)
+		return;
+	matrix_drop(s->vectors, s->held_matrix);
+	s->held_matrix = NULL;
+	s->held = false;
+	end_read(s);
 }
 
 /*
@@ -377,14 +394,17 @@ static enum err_code search_once(struct store_sqlite *s, enum store_unit unit, c
 				 struct store_hits *out, bool *again, struct err *err)
 {
 	struct store_state state;
-	struct matrix *matrix = NULL;
-	enum err_code code = begin_read(s, &state, err);
+	struct matrix *matrix = s->held_matrix;
+	enum err_code code = ERR_OK;
 
 	*again = false;
-	if (!code)
+	if (!s->held)
+		code = begin_read(s, &state, err);
+	if (!code && !s->held)
 		code = matrix_get(s, &state, &matrix, again, err);
 	if (code || *again)
 		goto out;
+	out->partial = matrix->units[unit].pending > 0;
 	if (matrix->units[unit].count && matrix->dimension != dimension)
 		code = err_set(err, ERR_MISMATCH,
 			       "the index in %s holds vectors of %zu dimensions, the query has "
@@ -395,10 +415,48 @@ static enum err_code search_once(struct store_sqlite *s, enum store_unit unit, c
 		code = err_set(err, ERR_INVALID, "the query's embedding is not finite");
 	else
 		code = search_matrix(s, matrix, &matrix->units[unit], query, k, arena, out, err);
-	matrix_drop(s->vectors, matrix);
+	if (!s->held)
+		matrix_drop(s->vectors, matrix);
 out:
-	end_read(s);
+	if (!s->held)
+		end_read(s);
 	return code;
+}
+
+enum err_code store_sqlite_hold(struct store *base, uint64_t *generation, struct err *err)
+{
+	struct store_sqlite *s = (struct store_sqlite *)base;
+
+	if (s->running)
+		return err_set(err, ERR_INVALID, "a store that writes cannot be held");
+	store_sqlite_release(base);
+	for (int i = 0; i < MAX_TRIES; i++) {
+		struct store_state state;
+		bool again = false;
+		enum err_code code = begin_read(s, &state, err);
+
+		if (!code)
+			code = matrix_get(s, &state, &s->held_matrix, &again, err);
+		if (!code && !again) {
+			s->held = true;
+			*generation = state.generation;
+			return ERR_OK;
+		}
+		end_read(s);
+		if (code)
+			return code;
+	}
+	return err_set(err, ERR_BUSY, "%s is published faster than it can be read: try again",
+		       s->index.path);
+}
+
+void store_sqlite_maintain(struct store *base)
+{
+	struct store_sqlite *s = (struct store_sqlite *)base;
+
+	if (s->index.handle && !s->held && !s->running)
+		(void)sqlite3_wal_checkpoint_v2(s->index.handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
+						NULL, NULL);
 }
 
 enum err_code store_sqlite_search_vector(struct store *base, enum store_unit unit,

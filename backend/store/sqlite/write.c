@@ -1,4 +1,10 @@
 /* One indexing run: one transaction of the index file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include "base/buf.h"
 #include "store/sqlite/internal.h"
 
@@ -90,38 +96,97 @@ static enum err_code take_identity(struct store_sqlite *s, const struct store_id
 	if (!code)
 		code = set_meta_int(s, "dimension", (int64_t)identity->dimension, err);
 	if (!code)
+		code = set_meta_str(s, "cache_key", identity->cache_key, err);
+	if (!code)
 		code = set_meta_int(s, "run", state.run + 1, err);
 	s->run = code ? 0 : state.run + 1;
 	arena_release(&arena);
 	return code;
 }
 
-enum err_code store_sqlite_begin(struct store *base, const struct store_identity *identity,
-				 bool rebuild, struct err *err)
+/* ---- the right to write: held from the first step of a run to its last ---- */
+
+static enum err_code lock_take(struct store_sqlite *s, struct err *err)
 {
-	struct store_sqlite *s = sqlite_of(base);
+	if (s->lock >= 0)
+		return ERR_OK;
+	s->lock = open(s->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (s->lock < 0)
+		return err_set(err, ERR_IO, "cannot open %s: %s", s->lock_path, strerror(errno));
+	if (!flock(s->lock, LOCK_EX | LOCK_NB))
+		return ERR_OK;
+	(void)close(s->lock);
+	s->lock = -1;
+	return err_set(err, ERR_BUSY,
+		       "%s is in use by another docs-bot: wait for it to finish, or stop it, and "
+		       "run again",
+		       s->index.path);
+}
+
+static void lock_release(struct store_sqlite *s)
+{
+	if (s->lock >= 0)
+		(void)close(s->lock);
+	s->lock = -1;
+}
+
+enum err_code store_sqlite_take_key(struct store_sqlite *s, const struct store_identity *identity,
+				    struct err *err)
+{
+	struct str key = identity->cache_key;
+
+	alloc_free(s->alloc, s->cache_key);
+	s->cache_key = alloc_get(s->alloc, key.len + 1);
+	if (!s->cache_key)
+		return err_set(err, ERR_NOMEM, "out of memory starting a run");
+	if (key.len)
+		memcpy(s->cache_key, key.ptr, key.len);
+	s->cache_key[key.len] = '\0';
+	s->dimension = identity->dimension;
+	return ERR_OK;
+}
+
+enum err_code store_sqlite_begin_write(struct store_sqlite *s, struct err *err)
+{
 	enum err_code code;
 
 	if (!s->writable)
 		return err_set(err, ERR_INVALID, "%s was opened for reading only", s->index.path);
 	if (s->running)
 		return err_set(err, ERR_INVALID, "a run is already writing to %s", s->index.path);
+	if (s->held)
+		return err_set(err, ERR_INVALID, "a store that is held cannot write");
+	code = lock_take(s, err);
 	/* IMMEDIATE takes the writer's lock now; taken later, it could fail in the middle. */
-	code = run_plain(s, INDEX_BEGIN_WRITE, "starting a run", err);
-	if (code)
+	if (!code)
+		code = run_plain(s, INDEX_BEGIN_WRITE, "starting a run", err);
+	if (code) {
+		lock_release(s);
 		return code;
+	}
 	s->running = true;
 	s->failed = false;
+	return ERR_OK;
+}
+
+enum err_code store_sqlite_begin(struct store *base, const struct store_identity *identity,
+				 bool rebuild, struct err *err)
+{
+	struct store_sqlite *s = sqlite_of(base);
+	enum err_code code = store_sqlite_begin_write(s, err);
+
+	if (code)
+		return code;
 	code = take_identity(s, identity, rebuild, err);
+	if (!code)
+		code = store_sqlite_take_key(s, identity, err);
 	if (code)
 		store_sqlite_rollback(base);
-	else
-		s->dimension = identity->dimension;
 	return code;
 }
 
 /* SQLite ends a transaction by itself after some errors; writing on would publish parts. */
-static enum err_code check_running(const struct store_sqlite *s, struct err *err)
+enum err_code store_sqlite_check_running(const struct store_sqlite *s, struct err *err)
 {
 	if (!s->running)
 		return err_set(err, ERR_INVALID, "no run is writing to %s", s->index.path);
@@ -140,7 +205,7 @@ static enum err_code find_unchanged(struct store_sqlite *s, enum store_index_stm
 	sqlite3_stmt *stmt;
 	int64_t id = 0;
 	int rc;
-	enum err_code code = check_running(s, err);
+	enum err_code code = store_sqlite_check_running(s, err);
 
 	if (!code)
 		code = store_db_stmt(&s->index, which, &stmt, err);
@@ -288,46 +353,79 @@ out:
 	return code;
 }
 
-static enum err_code put_chunk(struct store_sqlite *s, const struct store_chunk *chunk, int64_t id,
-			       unsigned char *vector, struct err *err)
+/* *vector becomes the chunk's, from itself or from the cache into `room`, or NULL. */
+static enum err_code find_vector(struct store_sqlite *s, const struct store_chunk *chunk,
+				 float *room, const float **vector, struct err *err)
 {
-	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, INDEX_PUT_CHUNK, &stmt, err);
+	bool found = false;
+	enum err_code code = ERR_OK;
 
+	*vector = chunk->vector;
+	if (!chunk->vector && chunk->hash && *s->cache_key)
+		code = store_sqlite_cache_get(&s->base, str_c(s->cache_key), chunk->hash, room,
+					      s->dimension, &found, err);
+	if (found)
+		*vector = room;
+	return code;
+}
+
+/* Working memory for one vector, as it is and as it is written. */
+struct vector_room {
+	float *values;
+	unsigned char *blob;
+};
+
+static enum err_code put_chunk(struct store_sqlite *s, const struct store_chunk *chunk, int64_t id,
+			       struct vector_room *room, struct err *err)
+{
+	const float *vector;
+	sqlite3_stmt *stmt;
+	enum err_code code = find_vector(s, chunk, room->values, &vector, err);
+
+	if (!code)
+		code = store_db_stmt(&s->index, INDEX_PUT_CHUNK, &stmt, err);
 	if (code)
 		return code;
-	store_floats_encode(chunk->vector, s->dimension, vector);
+	if (vector)
+		store_floats_encode(vector, s->dimension, room->blob);
 	(void)sqlite3_bind_int64(stmt, 1, id);
 	(void)sqlite3_bind_int(stmt, 2, (int)chunk->unit);
 	(void)sqlite3_bind_int64(stmt, 3, chunk->ordinal);
 	(void)sqlite3_bind_int64(stmt, 4, chunk->first_section);
 	(void)sqlite3_bind_int64(stmt, 5, chunk->last_section);
-	(void)sqlite3_bind_blob64(stmt, 6, vector, s->dimension * sizeof(float), SQLITE_STATIC);
+	(void)sqlite3_bind_blob64(stmt, 6, room->blob, vector ? s->dimension * sizeof(float) : 0,
+				  SQLITE_STATIC);
 	store_db_bind_str(stmt, 7, chunk->text);
-	return store_db_run(&s->index, stmt, "writing a chunk", err);
+	code = store_db_run(&s->index, stmt, "writing a chunk", err);
+	if (!code && !vector)
+		code = store_sqlite_put_pending(s, chunk,
+						sqlite3_last_insert_rowid(s->index.handle), err);
+	return code;
 }
 
 enum err_code store_sqlite_put(struct store *base, const struct store_document *document,
 			       struct err *err)
 {
 	struct store_sqlite *s = sqlite_of(base);
-	unsigned char *vector = NULL;
+	struct vector_room room = {NULL, NULL};
 	struct buf body;
 	int64_t id;
-	enum err_code code = check_running(s, err);
+	enum err_code code = store_sqlite_check_running(s, err);
 
 	if (code)
 		return code;
 	for (size_t i = 0; i < document->chunk_count; i++) {
-		if (!store_floats_finite(document->chunks[i].vector, s->dimension))
+		if (document->chunks[i].vector &&
+		    !store_floats_finite(document->chunks[i].vector, s->dimension))
 			return err_set(err, ERR_INVALID,
 				       "%.*s: the embedding of chunk %zu holds a value that is not "
 				       "a finite number",
 				       STR_ARG(document->path), i);
 	}
 	buf_init(&body, s->alloc, PUT_ARENA_MAX);
-	vector = alloc_zero(s->alloc, s->dimension, sizeof(float));
-	if (!vector) {
+	room.values = alloc_zero(s->alloc, s->dimension, sizeof(*room.values));
+	room.blob = alloc_zero(s->alloc, s->dimension, sizeof(float));
+	if (!room.values || !room.blob) {
 		code = err_set(err, ERR_NOMEM, "out of memory writing %.*s",
 			       STR_ARG(document->path));
 		goto out;
@@ -338,10 +436,11 @@ enum err_code store_sqlite_put(struct store *base, const struct store_document *
 	if (!code)
 		code = put_page(s, document, id, buf_str(&body), err);
 	for (size_t i = 0; !code && i < document->chunk_count; i++)
-		code = put_chunk(s, &document->chunks[i], id, vector, err);
+		code = put_chunk(s, &document->chunks[i], id, &room, err);
 	s->failed |= code != ERR_OK;
 out:
-	alloc_free(s->alloc, vector);
+	alloc_free(s->alloc, room.values);
+	alloc_free(s->alloc, room.blob);
 	buf_release(&body);
 	return code;
 }
@@ -352,7 +451,7 @@ enum err_code store_sqlite_sweep(struct store *base, struct str source, uint64_t
 	struct store_sqlite *s = sqlite_of(base);
 	sqlite3_stmt *stmt;
 	int rc;
-	enum err_code code = check_running(s, err);
+	enum err_code code = store_sqlite_check_running(s, err);
 
 	if (!code)
 		code = store_db_stmt(&s->index, INDEX_COUNT_UNSEEN, &stmt, err);
@@ -384,7 +483,8 @@ enum err_code store_sqlite_publish(struct store *base, int64_t wall_ms, struct e
 {
 	struct store_sqlite *s = sqlite_of(base);
 	struct store_state state;
-	enum err_code code = check_running(s, err);
+	bool pending = false;
+	enum err_code code = store_sqlite_check_running(s, err);
 
 	if (code)
 		return code;
@@ -395,12 +495,16 @@ enum err_code store_sqlite_publish(struct store *base, int64_t wall_ms, struct e
 	if (!code)
 		code = set_meta_int(s, "published_ms", wall_ms, err);
 	if (!code)
+		code = store_sqlite_has_pending(s, &pending, err);
+	if (!code)
 		code = run_plain(s, INDEX_COMMIT, "publishing the index", err);
 	if (code) {
 		s->failed = true;
 		return code;
 	}
 	s->running = false;
+	if (!pending)
+		lock_release(s);
 	/* Keeps the log short; what a reader still needs of it waits for the next run. */
 	(void)sqlite3_wal_checkpoint_v2(s->index.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
 					NULL);
@@ -414,6 +518,7 @@ void store_sqlite_rollback(struct store *base)
 	struct store_sqlite *s = sqlite_of(base);
 
 	store_sqlite_cache_flush(s);
+	lock_release(s);
 	if (!s->running)
 		return;
 	s->running = false;
