@@ -14,8 +14,9 @@ struct http_client {
 /* One request under way. */
 struct transfer {
 	struct http_answer *answer;
-	const atomic_bool *stop;
-	bool too_long, stopped;
+	const struct http_get *get;
+	CURL *curl;
+	bool too_long, stopped, unwanted, checked;
 };
 
 static long at_least_one(unsigned ms)
@@ -89,7 +90,18 @@ void http_client_free(struct http_client *client)
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 {
 	struct transfer *t = ctx;
+	long status = 0;
+	char *type = NULL;
 
+	if (!t->checked) {
+		t->checked = true;
+		curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+		curl_easy_getinfo(t->curl, CURLINFO_CONTENT_TYPE, &type);
+		t->unwanted = status == 200 && t->get->wanted &&
+			      !t->get->wanted(t->get->ctx, str_c(type));
+	}
+	if (t->unwanted)
+		return 0;
 	if (buf_append(&t->answer->body, (struct str){bytes, size * count}))
 		return size * count;
 	t->too_long = t->answer->body.limited;
@@ -105,7 +117,7 @@ static int on_tick(void *ctx, curl_off_t total, curl_off_t now, curl_off_t up_to
 	(void)now;
 	(void)up_total;
 	(void)up;
-	t->stopped = retry_stopped(t->stop);
+	t->stopped = retry_stopped(t->get->stop);
 	return t->stopped;
 }
 
@@ -174,7 +186,7 @@ static enum err_code set_up(CURL *curl, const struct http_get *get, struct trans
 static enum err_code request(struct http_client *client, const struct http_get *get,
 			     struct http_answer *out, bool *again, int64_t *asked, struct err *err)
 {
-	struct transfer t = {.answer = out, .stop = get->stop};
+	struct transfer t = {.answer = out, .get = get, .curl = client->curl};
 	struct curl_slist *headers = NULL;
 	char after[64];
 	CURLcode result;
@@ -191,6 +203,10 @@ static enum err_code request(struct http_client *client, const struct http_get *
 	curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &out->status);
 	if (t.stopped) {
 		code = err_set(err, ERR_CANCELLED, "stopped");
+	} else if (t.unwanted) {
+		copy_header(client->curl, "content-type", out->type, sizeof(out->type));
+		code = err_set(err, ERR_UNSUPPORTED, "is %.100s, not text",
+			       out->type[0] ? out->type : "of no known type");
 	} else if (t.too_long) {
 		code = err_set(err, ERR_LIMIT, "longer than %zu bytes", get->max_bytes);
 	} else if (out->body.failed) {

@@ -46,6 +46,8 @@ struct http_get {
 	 * address by an error. `to` is a form of url_join(). NULL: every one is fine.
 	 */
 	enum err_code (*before)(void *ctx, struct str to, struct err *err);
+	/* Whether a page of this Content-Type ("" without one) is wanted; NULL: every one is. */
+	bool (*wanted)(void *ctx, struct str type);
 	void *ctx;
 };
 
@@ -62,7 +64,7 @@ struct http_answer {
 /*
  * ERR_OK for every answer below 500 but 429 and redirections: look at `status`. ERR_UNAVAILABLE for
  * what may go well later (after the attempts that the policy allows), ERR_LIMIT for a body that is too
- * long, ERR_MISMATCH for redirections that turn in circles or lead nowhere, ERR_CANCELLED.
+ * long, ERR_UNSUPPORTED for a type that is not wanted, ERR_MISMATCH for redirections that turn in circles or lead nowhere, ERR_CANCELLED.
  * `out` is to be released in each case.
  */
 enum err_code http_get(struct http_client *client, const struct http_get *get,

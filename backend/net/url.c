@@ -368,6 +368,19 @@ enum err_code url_join(struct str base, struct str ref, struct arena *arena, str
 	return code;
 }
 
+struct str url_encode(struct str text, struct arena *arena)
+{
+	struct buf out;
+	struct str copy = {NULL, 0};
+
+	buf_init(&out, arena->alloc, 4 * URL_MAX);
+	append_encoded(&out, str_slice(text, 0, URL_MAX), "!$&'()*+,;=:@/?");
+	if (!out.failed)
+		copy = arena_str(arena, buf_str(&out));
+	buf_release(&out);
+	return copy;
+}
+
 struct str url_decode(struct str text, struct arena *arena)
 {
 	struct str out = arena_str(arena, text);

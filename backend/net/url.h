@@ -42,6 +42,12 @@ bool url_same_host(const struct url *from, const struct url *to);
 enum err_code url_join(struct str base, struct str ref, struct arena *arena, struct str *out,
 		       struct err *err) WARN_UNUSED;
 
+/*
+ * A path, or a pattern of paths, with every byte spelled as url_join() does it; '?' and '*' stay. ptr
+ * NULL when memory runs out.
+ */
+struct str url_encode(struct str text, struct arena *arena);
+
 /* Bytes of percent-encodings in `text`, where they are well-formed; ptr NULL when memory runs out. */
 struct str url_decode(struct str text, struct arena *arena);
 
