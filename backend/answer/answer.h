@@ -35,6 +35,7 @@ struct answer_deps {
 	const struct clock *clock;
 	const struct retrieve_tuning *tuning; /* NULL: the default */
 	const atomic_bool *cancelled;         /* may be NULL; polled at every stage */
+	struct rerank_stage *rerank;          /* NULL: no reranker */
 };
 
 struct answer_result {

@@ -48,6 +48,11 @@ static json_t *result_json(const struct retrieve_result *r, bool explain)
 		"section", json_from_str(p->section_path), "url", json_from_str(r->url), "path",
 		json_from_str(p->path), "repo", json_from_str(p->repo.len ? p->repo : p->source),
 		"version", json_from_str(p->version), "text", json_from_str(r->text));
+	if (object && r->reranked &&
+	    json_object_set_new(object, "rerank_score", json_real((double)r->rerank)) != 0) {
+		json_decref(object);
+		return NULL;
+	}
 	if (object && explain &&
 	    json_object_set_new(object, "signals", signals_json(&r->signals)) != 0) {
 		json_decref(object);

@@ -3,6 +3,7 @@
 #include "answer/expand.h"
 #include "answer/fuse.h"
 #include "answer/query.h"
+#include "answer/rerank.h"
 #include "base/utf8.h"
 #include "base/vec.h"
 
@@ -271,7 +272,11 @@ static enum err_code fill_results(const struct search *s, const struct fused_lis
 				  struct retrieve_results *out, struct err *err)
 {
 	enum err_code code = ERR_OK;
-	for (size_t i = 0; i < fused->count && out->count < s->options->top_k && !code; i++) {
+	size_t most = rerank_candidates(s->options->rerank, s->options->top_k);
+	out->items = arena_array(s->arena, most, sizeof(*out->items));
+	if (!out->items)
+		return arena_fail(s->arena, err);
+	for (size_t i = 0; i < fused->count && out->count < most && !code; i++) {
 		struct retrieve_result *slot = &out->items[out->count];
 		code = fill_result(s->store, &fused->items[i], &s->hits[SIGNAL_PARAGRAPHS],
 				   out->count + 1, s->arena, slot, err);
@@ -306,8 +311,7 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 			   .filtered =
 				   options->type.len || options->repo.len || options->version.len,
 			   .arena = arena};
-	out->items = arena_array(arena, options->top_k, sizeof(*out->items));
-	if (!s.terms.ptr || !s.vector || !out->items)
+	if (!s.terms.ptr || !s.vector)
 		return arena_fail(arena, err);
 	code = embed_query(embedder, s.terms, arena, s.vector, err);
 	if (!code)
@@ -316,6 +320,8 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 		out->partial |= s.hits[i].partial;
 	if (!code)
 		code = fill_results(&s, &fused, out, err);
+	if (!code)
+		rerank_results(options->rerank, query, options->top_k, arena, out);
 	if (!code)
 		code = expand_results(store, embedder, tuning.context_tokens, out, arena, err);
 	out->took_us = clock_monotonic_us(clock) - started;

@@ -46,10 +46,13 @@ struct retrieve_tuning retrieve_tuning_default(void);
 enum err_code retrieve_weights_parse(struct str text, double weights[SIGNAL_COUNT],
 				     struct err *err) WARN_UNUSED;
 
+struct rerank_stage; /* answer/rerank.h */
+
 struct retrieve_options {
 	size_t top_k;                         /* 1 … RETRIEVE_MAX_TOP_K */
 	const struct retrieve_tuning *tuning; /* NULL: the default */
 	struct str type, repo, version;       /* only documents with these; empty: all */
+	struct rerank_stage *rerank;          /* NULL: results in the order of the fusion */
 };
 
 /* A paragraph chunk of a result's section that is near the query. */
@@ -60,7 +63,7 @@ struct retrieve_match {
 
 struct retrieve_result {
 	size_t rank;          /* from 1 */
-	double score;         /* fused; comparable within one query only */
+	double score;         /* fused, or rerank_results()'s; comparable within one query only */
 	float cosine;         /* best cosine of a chunk of this section or page with the query */
 	struct fused signals; /* how the score came about, by retrieve_signal */
 	struct store_passage passage;   /* the section */
@@ -68,6 +71,8 @@ struct retrieve_result {
 	struct str url;                 /* with the heading's anchor */
 	struct retrieve_match *matches; /* best first */
 	size_t match_count;
+	bool reranked;
+	float rerank; /* the reranker's own score, when it read this result */
 };
 
 struct retrieve_results {

@@ -51,7 +51,8 @@ enum err_code answer_run(const struct answer_deps *deps, struct str question,
 			 const struct answer_sink *sink, struct arena *arena,
 			 struct answer_result *out, struct err *err)
 {
-	const struct retrieve_options options = {.top_k = RETRIEVE_TOP_K, .tuning = deps->tuning};
+	const struct retrieve_options options = {
+		.top_k = RETRIEVE_TOP_K, .tuning = deps->tuning, .rerank = deps->rerank};
 	struct extract extract;
 	int64_t started = clock_monotonic_us(deps->clock);
 	*out = (struct answer_result){0};

@@ -32,7 +32,8 @@ int command_ask(struct context *ctx)
 					 .embedder = session.embedder,
 					 .tuning = &session.tuning,
 					 .clock = ctx->clock,
-					 .cancelled = ctx->stop};
+					 .cancelled = ctx->stop,
+					 .rerank = session.rerank};
 	const struct answer_sink sink = {.text = ctx->json ? NULL : print_piece};
 	int status = EXIT_DONE;
 	if (answer_run(&deps, question, &sink, ctx->arena, &answer, &err)) {

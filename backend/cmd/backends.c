@@ -7,6 +7,8 @@
 #include "embed/inproc/inproc.h"
 #include "embed/inproc/model.h"
 #include "embed/shared.h"
+#include "rerank/inproc/inproc.h"
+#include "rerank/tei/tei.h"
 #include "store/sqlite/sqlite.h"
 
 /* 4096 questions of 768 dimensions take 13 MB. */
@@ -123,6 +125,72 @@ enum err_code backends_shared_embedder(struct context *ctx, struct embedder **ou
 	if (code)
 		embed_close(inner);
 	return code;
+}
+
+static enum err_code open_rerank_server(struct context *ctx, struct reranker **out, struct err *err)
+{
+	const struct config *config = &ctx->config;
+	struct str api = str_c(config_string(config, SET_RERANK_API));
+	struct rerank_tei_options options = {
+		.api = str_eq(api, STR("vllm")) ? RERANK_API_VLLM : RERANK_API_TEI,
+		.url = config_string(config, SET_RERANK_URL),
+		.key = config_string(config, SET_RERANK_KEY),
+		.model = config_string(config, SET_RERANK_MODEL),
+		.timeout_ms = (unsigned)config_int(config, SET_RERANK_TIMEOUT),
+		.clock = ctx->clock};
+	if (options.api == RERANK_API_TEI && options.model[0])
+		return err_set(err, ERR_INVALID,
+			       "rerank_url and rerank_model name two rerankers, leave one out");
+	if (options.api == RERANK_API_VLLM && !options.model[0])
+		return err_set(err, ERR_INVALID,
+			       "vLLM wants the name that it serves the model under: rerank_model");
+	enum err_code code = rerank_tei_open(&options, ctx->alloc, out, err);
+	return code ? err_context(err, "rerank_url") : ERR_OK;
+}
+
+/*
+ * In f32 unless another precision is asked for by name: what quantization costs is known of the
+ * embedding models only (docs/decisions/0005-encoder.md).
+ */
+static enum err_code open_rerank_model(struct context *ctx, struct reranker **out, struct err *err)
+{
+	static const enum rerank_precision precisions[] = {[EMBED_F32] = RERANK_F32,
+							   [EMBED_AUTO] = RERANK_F32,
+							   [EMBED_BF16] = RERANK_BF16,
+							   [EMBED_INT8] = RERANK_INT8};
+	struct str models, dir;
+	enum err_code code = backends_models_dir(ctx, &models, err);
+	if (!code)
+		code = model_resolve(str_c(config_string(&ctx->config, SET_RERANK_MODEL)),
+				     models.ptr, ctx->arena, &dir, err);
+	if (code)
+		return code;
+	const struct rerank_inproc_options options = {.dir = dir.ptr,
+						      .vec_limit = backends_vec_limit(ctx),
+						      .precision = precisions[precision(ctx)],
+						      .keep_packed = true,
+						      .log = &ctx->log};
+	code = rerank_inproc_open(&options, ctx->alloc, out, err);
+	return code ? err_context(err, "rerank_model") : ERR_OK;
+}
+
+enum err_code backends_rerank(struct context *ctx, struct rerank_stage *stage,
+			      struct rerank_stage **out, struct err *err)
+{
+	const struct config *config = &ctx->config;
+	struct reranker *reranker = NULL;
+	enum err_code code = ERR_OK;
+	*out = NULL;
+	if (config_string(config, SET_RERANK_URL)[0])
+		code = open_rerank_server(ctx, &reranker, err);
+	else if (config_string(config, SET_RERANK_MODEL)[0])
+		code = open_rerank_model(ctx, &reranker, err);
+	if (code || !reranker)
+		return code;
+	rerank_stage_init(stage, reranker, (size_t)config_int(config, SET_RERANK_DEPTH),
+			  config_float(config, SET_RERANK_WEIGHT), ctx->clock, &ctx->log);
+	*out = stage;
+	return ERR_OK;
 }
 
 enum err_code backends_store(struct context *ctx, bool create, struct store_vectors *vectors,

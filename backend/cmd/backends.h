@@ -2,6 +2,7 @@
 #ifndef DOCS_BOT_CMD_BACKENDS_H
 #define DOCS_BOT_CMD_BACKENDS_H
 
+#include "answer/rerank.h"
 #include "base/vec.h"
 #include "cmd/command.h"
 #include "embed/embed.h"
@@ -22,6 +23,12 @@ enum err_code backends_embedder(struct context *ctx, struct embedder **out,
 /* The embedder for many callers at once, as the service has them (embed/shared.h). */
 enum err_code backends_shared_embedder(struct context *ctx, struct embedder **out,
 				       struct err *err) WARN_UNUSED;
+/*
+ * Opens the reranker of the settings and sets *stage up with it; *out is `stage`, or NULL when the
+ * settings name none. The caller closes stage->reranker.
+ */
+enum err_code backends_rerank(struct context *ctx, struct rerank_stage *stage,
+			      struct rerank_stage **out, struct err *err) WARN_UNUSED;
 enum err_code backends_store(struct context *ctx, bool create, struct store_vectors *vectors,
 			     struct store **out, struct err *err) WARN_UNUSED;
 /* Thread-safe form for the service's workers: everything it needs was resolved beforehand. */

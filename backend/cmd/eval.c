@@ -99,7 +99,8 @@ static enum err_code run_sets(struct context *ctx, const struct eval_options *op
 					 .embedder = session.embedder,
 					 .tuning = &session.tuning,
 					 .clock = ctx->clock,
-					 .cancelled = ctx->stop};
+					 .cancelled = ctx->stop,
+					 .rerank = session.rerank};
 	const struct eval_setup setup = {session.embedder->model, session.embedder->precision};
 	code = eval_run(&deps, &set, options, ctx->arena, &result, err);
 	if (!code)

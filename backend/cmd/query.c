@@ -41,6 +41,8 @@ enum err_code query_open(struct context *ctx, struct query_session *session, str
 			 "%llu of %llu chunks have no vectors yet and are found by words only",
 			 (unsigned long long)stats.pending_chunks,
 			 (unsigned long long)stats.chunks);
+	if (!code)
+		code = backends_rerank(ctx, &session->stage, &session->rerank, err);
 	if (code)
 		query_close(session);
 	return code;
@@ -50,5 +52,7 @@ void query_close(struct query_session *session)
 {
 	store_close(session->store);
 	embed_close(session->embedder);
+	if (session->rerank)
+		rerank_close(session->rerank->reranker);
 	*session = (struct query_session){0};
 }

@@ -82,6 +82,7 @@ int command_search(struct context *ctx)
 		return context_fail(ctx, &err);
 	const struct retrieve_options options = {.top_k = (size_t)top_k,
 						 .tuning = &session.tuning,
+						 .rerank = session.rerank,
 						 .type = option_str(ctx, "type"),
 						 .repo = option_str(ctx, "repo"),
 						 .version = option_str(ctx, "release")};

@@ -76,6 +76,7 @@ int command_serve(struct context *ctx)
 {
 	struct err err = {ERR_OK, ""};
 	struct embedder *embedder = NULL;
+	struct rerank_stage stage, *rerank = NULL;
 	struct store_opener opener;
 	const struct config *config = &ctx->config;
 	struct serve_options options = {
@@ -97,12 +98,15 @@ int command_serve(struct context *ctx)
 	if (!code)
 		code = backends_shared_embedder(ctx, &embedder, &err);
 	if (!code)
+		code = backends_rerank(ctx, &stage, &rerank, &err);
+	if (!code)
 		code = check_index(ctx, &opener, embedder, &err);
 	if (!code) {
 		const struct serve_deps deps = {.open_store = backends_open_store,
 						.ctx = &opener,
 						.embedder = embedder,
 						.tuning = &tuning,
+						.rerank = rerank,
 						.alloc = ctx->alloc,
 						.clock = ctx->clock,
 						.log = &ctx->log,
@@ -111,6 +115,8 @@ int command_serve(struct context *ctx)
 	}
 	int status = code ? context_fail(ctx, &err) : EXIT_DONE;
 	embed_close(embedder);
+	if (rerank)
+		rerank_close(rerank->reranker);
 	backends_opener_release(&opener);
 	return status;
 }

@@ -50,6 +50,21 @@
 	  "of the score of legacy and archived pages that the question does not ask for")          \
 	X(SET_CONTEXT_TOKENS, "context_tokens", CONFIG_INT, "2000", NULL, 0, 100000, NULL,         \
 	  "to which the texts of the first five results may grow; 0: sections alone")              \
+	X(SET_RERANK_URL, "rerank_url", CONFIG_STRING, "", "RERANK_URL", 0, 0, NULL,               \
+	  "address of a server that reranks results; empty: none")                                 \
+	X(SET_RERANK_API, "rerank_api", CONFIG_STRING, "tei", "RERANK_API", 0, 0, "tei|vllm",      \
+	  "what that server is: text-embeddings-inference, or vLLM")                               \
+	X(SET_RERANK_KEY, "rerank_key", CONFIG_SECRET, "", "RERANK_API_KEY", 0, 0, NULL,           \
+	  "bearer token for that server")                                                          \
+	X(SET_RERANK_TIMEOUT, "rerank_timeout_ms", CONFIG_INT, "2000", NULL, 10, 60000, NULL,      \
+	  "how long a question waits for that server")                                             \
+	X(SET_RERANK_MODEL, "rerank_model", CONFIG_STRING, "", "RERANK_MODEL", 0, 0, NULL,         \
+	  "cross-encoder in the process: a folder, or one in models_dir; with vLLM: its name "     \
+	  "there")                                                                                 \
+	X(SET_RERANK_DEPTH, "rerank_depth", CONFIG_INT, "20", NULL, 1, 100, NULL,                  \
+	  "results that the reranker reads")                                                       \
+	X(SET_RERANK_WEIGHT, "rerank_weight", CONFIG_FLOAT, "1", NULL, 0, 1, NULL,                 \
+	  "share of the reranker in the order of these; the rest is the search's")                 \
 	X(SET_LISTEN, "listen", CONFIG_STRING, "127.0.0.1:8000", "DOCS_BOT_LISTEN", 0, 0, NULL,    \
 	  "address and port of the service")                                                       \
 	X(SET_PORT, "port", CONFIG_STRING, "", "PORT", 0, 0, NULL,                                 \

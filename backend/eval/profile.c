@@ -38,7 +38,8 @@ static void add_page(struct eval_hits *hits, struct str path)
 static enum err_code search_own(const struct answer_deps *deps, struct str question,
 				struct arena *arena, struct eval_hits *out, struct err *err)
 {
-	const struct retrieve_options options = {.top_k = TOP_K, .tuning = deps->tuning};
+	const struct retrieve_options options = {
+		.top_k = TOP_K, .tuning = deps->tuning, .rerank = deps->rerank};
 	struct retrieve_results results;
 	enum err_code code = retrieve(deps->store, deps->embedder, deps->clock, question, &options,
 				      arena, &results, err);
@@ -48,9 +49,8 @@ static enum err_code search_own(const struct answer_deps *deps, struct str quest
 		const struct retrieve_result *r = &results.items[i];
 		add_page(out, r->passage.path);
 		if (i < EVAL_TOP)
-			out->top[out->top_count++] =
-				(struct eval_hit){r->score, r->passage.path, r->passage.title,
-						  r->url, r->text};
+			out->top[out->top_count++] = (struct eval_hit){
+				r->score, r->passage.path, r->passage.title, r->url, r->text};
 	}
 	out->cosine = retrieve_best_cosine(&results);
 	out->took_us = results.took_us;

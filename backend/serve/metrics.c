@@ -105,6 +105,20 @@ static void write_embed(struct buf *out, const struct embed_shared_stats *embed)
 		   size, embed->calls, size, embed->texts, size, embed->calls);
 }
 
+static void write_rerank(struct buf *out, struct rerank_stage *rerank)
+{
+	static const char name[] = "docs_bot_rerank_total";
+	write_head(
+		out, name, "counter",
+		"Questions whose results were to be reranked; skipped: shortly after a failure.");
+	buf_printf(out,
+		   "%s{result=\"done\"} %llu\n%s{result=\"failed\"} %llu\n"
+		   "%s{result=\"skipped\"} %llu\n",
+		   name, atomic_load_explicit(&rerank->done, memory_order_relaxed), name,
+		   atomic_load_explicit(&rerank->failed, memory_order_relaxed), name,
+		   atomic_load_explicit(&rerank->skipped, memory_order_relaxed));
+}
+
 static void write_requests(struct buf *out, struct metrics *metrics)
 {
 	write_head(out, "docs_bot_requests_total", "counter",
@@ -151,5 +165,7 @@ enum err_code metrics_write(struct metrics *metrics, const struct metrics_gauges
 	write_gauge(out, "docs_bot_workers", "Worker threads.", gauges->workers);
 	if (gauges->embed)
 		write_embed(out, gauges->embed);
+	if (gauges->rerank)
+		write_rerank(out, gauges->rerank);
 	return buf_ok(out, "the metrics", err);
 }

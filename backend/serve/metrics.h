@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "answer/rerank.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "embed/shared.h"
@@ -49,6 +50,7 @@ struct metrics {
 struct metrics_gauges {
 	size_t connections, queue_depth, workers;
 	const struct embed_shared_stats *embed; /* NULL: the embedder is not shared */
+	struct rerank_stage *rerank;            /* NULL: no reranker */
 };
 
 void metrics_request(struct metrics *metrics, enum metrics_route route, int status);

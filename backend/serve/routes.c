@@ -77,7 +77,8 @@ static void handle_metrics(struct conn *conn, struct str rest)
 	struct embed_shared_stats embed;
 	struct metrics_gauges gauges = {.connections = service->conn_count,
 					.queue_depth = queue_length(&service->queue),
-					.workers = service->worker_count};
+					.workers = service->worker_count,
+					.rerank = service->deps->rerank};
 	if (embed_shared_stats(service->deps->embedder, &embed))
 		gauges.embed = &embed;
 	struct buf text;

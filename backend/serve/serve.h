@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "answer/rerank.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -30,6 +31,7 @@ struct serve_deps {
 	void *ctx;
 	struct embedder *embedder;            /* shared by all workers */
 	const struct retrieve_tuning *tuning; /* NULL: the default */
+	struct rerank_stage *rerank;          /* shared too; NULL: no reranker */
 	const struct alloc *alloc;
 	const struct clock *clock;
 	const struct logger *log;

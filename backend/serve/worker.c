@@ -258,7 +258,8 @@ static enum err_code answer(struct worker *worker, struct job *job, struct answe
 						.embedder = deps->embedder,
 						.tuning = deps->tuning,
 						.clock = deps->clock,
-						.cancelled = &job->cancelled};
+						.cancelled = &job->cancelled,
+						.rerank = deps->rerank};
 	struct stream stream = {worker, job};
 	const struct answer_sink sink = {
 		.ctx = &stream, .status = stream_status, .text = stream_text};
@@ -350,6 +351,7 @@ static void run_search(struct worker *worker, struct job *job)
 	if (code == ERR_OK) {
 		const struct retrieve_options options = {.top_k = job->top_k,
 							 .tuning = deps->tuning,
+							 .rerank = deps->rerank,
 							 .type = str_c(job->type),
 							 .repo = str_c(job->repo),
 							 .version = str_c(job->version)};

@@ -17,7 +17,8 @@ SITE = Path(__file__).resolve().parent / "site"
 # Settings that the machine may have for a real deployment.
 SETTINGS = ("PORT", "MODEL", "MILVUS_HOST", "EMBEDDING_MODEL", "ALLOWED_ORIGINS", "DOCS_BOT_DATA_DIR",
             "DOCS_BOT_LISTEN", "DOCS_BOT_BASE_URL", "DOCS_BOT_LOG_LEVEL", "DOCS_BOT_LOG_FORMAT",
-            "DOCS_BOT_SIMD", "DOCS_BOT_PRECISION")
+            "DOCS_BOT_SIMD", "DOCS_BOT_PRECISION", "RERANK_URL", "RERANK_API", "RERANK_API_KEY",
+            "RERANK_MODEL")
 
 
 class Run:

@@ -337,11 +337,18 @@ static void test_metrics(void **state)
 						 .calls_by_size = {1, 1, 0, 1, 0, 0, 1},
 						 .cache_entries = 8,
 						 .cache_bytes = 4096};
-	struct metrics_gauges gauges = {
-		.connections = 3, .queue_depth = 2, .workers = 4, .embed = &embed};
+	struct rerank_stage rerank;
+	struct metrics_gauges gauges = {.connections = 3,
+					.queue_depth = 2,
+					.workers = 4,
+					.embed = &embed,
+					.rerank = &rerank};
 	struct buf out;
 	struct err err;
 	memset(&metrics, 0, sizeof(metrics));
+	rerank_stage_init(&rerank, NULL, 20, 1, clock_system(), NULL);
+	atomic_store(&rerank.done, 12);
+	atomic_store(&rerank.failed, 3);
 	buf_init(&out, alloc_default(), 1 << 16);
 	metrics_request(&metrics, METRICS_SEARCH, 200);
 	metrics_request(&metrics, METRICS_SEARCH, 200);
@@ -369,6 +376,9 @@ static void test_metrics(void **state)
 		"\ndocs_bot_connections 3\n",
 		"\ndocs_bot_queue_depth 2\n",
 		"\ndocs_bot_workers 4\n",
+		"\ndocs_bot_rerank_total{result=\"done\"} 12\n",
+		"\ndocs_bot_rerank_total{result=\"failed\"} 3\n",
+		"\ndocs_bot_rerank_total{result=\"skipped\"} 0\n",
 		"\ndocs_bot_embed_cache_hits_total 7\n",
 		"\ndocs_bot_embed_cache_misses_total 9\n",
 		"\ndocs_bot_embed_joined_total 1\n",
