@@ -13,6 +13,7 @@ enum {
 	PARAGRAPH_DEPTH = 400,
 	WORDS_DEPTH = 200,
 	PAGE_WORDS_DEPTH = 100,
+	PAGE_SECTIONS = 3, /* results of one page, so that a long one leaves room for others */
 	WEIGHT_MAX = 100,
 	QUERY_PARTS_MAX = 4, /* of an over-long query that are embedded */
 	FILTERED_PAGES = 50, /* pages that a filter must leave, or the rankings are read deeper */
@@ -268,6 +269,15 @@ static enum err_code search_all(struct search *s, struct fused_list *fused, stru
 	return ERR_OK;
 }
 
+/* Whether the page has as many sections among the results as it may have. */
+static bool crowded(const struct retrieve_results *results, int64_t document_id)
+{
+	size_t sections = 0;
+	for (size_t i = 0; i < results->count; i++)
+		sections += results->items[i].passage.document_id == document_id;
+	return sections >= PAGE_SECTIONS;
+}
+
 static enum err_code fill_results(const struct search *s, const struct fused_list *fused,
 				  struct retrieve_results *out, struct err *err)
 {
@@ -278,6 +288,8 @@ static enum err_code fill_results(const struct search *s, const struct fused_lis
 		return arena_fail(s->arena, err);
 	for (size_t i = 0; i < fused->count && out->count < most && !code; i++) {
 		struct retrieve_result *slot = &out->items[out->count];
+		if (crowded(out, fused->items[i].document_id))
+			continue;
 		code = fill_result(s->store, &fused->items[i], &s->hits[SIGNAL_PARAGRAPHS],
 				   out->count + 1, s->arena, slot, err);
 		if (code == ERR_NOTFOUND)

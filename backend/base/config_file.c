@@ -169,7 +169,7 @@ static enum err_code read_mapping(struct reader *r, struct config *config)
 /* A list of mappings; the event is the value's first. Nothing at all is an empty list. */
 static enum err_code read_section(struct reader *r, struct config *config)
 {
-	struct config *item;
+	struct config *item = NULL;
 	if (r->event.type == YAML_SCALAR_EVENT && scalar(r).len == 0)
 		return ERR_OK;
 	if (r->event.type != YAML_SEQUENCE_START_EVENT)

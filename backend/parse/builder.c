@@ -4,8 +4,9 @@
 
 #include "base/utf8.h"
 
-#define PATH_PART_MAX 200 /* bytes of one heading in a section's path */
-#define HEADER_MAX    100 /* bytes of a column's name in front of each of its cells */
+#define PATH_PART_MAX  200 /* bytes of one heading in a section's path */
+#define HEADER_MAX     100 /* bytes of a column's name in front of each of its cells */
+#define MAX_CODE_MARKS 16  /* backticks around a code span; code with more in a row goes without */
 
 void builder_init(struct builder *b, struct arena *arena, struct document *out, size_t text_max,
 		  struct err *err)
@@ -56,6 +57,32 @@ static bool make_room(struct builder *b, void **items, size_t count, size_t capa
 	}
 	*items = grown;
 	return true;
+}
+
+void builder_code_span(struct builder *b, struct str code)
+{
+	char marks[MAX_CODE_MARKS + 1];
+	size_t longest = 0, run = 0;
+
+	code = str_trim(code);
+	for (size_t i = 0; i < code.len; i++) {
+		run = code.ptr[i] == '`' ? run + 1 : 0;
+		if (run > longest)
+			longest = run;
+	}
+	if (!code.len || longest >= MAX_CODE_MARKS) {
+		builder_text(b, code);
+		return;
+	}
+	bool pad = code.ptr[0] == '`' || code.ptr[code.len - 1] == '`';
+	memset(marks, '`', longest + 1);
+	builder_text(b, (struct str){marks, longest + 1});
+	if (pad)
+		builder_space(b);
+	builder_text(b, code);
+	if (pad)
+		builder_space(b);
+	builder_text(b, (struct str){marks, longest + 1});
 }
 
 void builder_space(struct builder *b)

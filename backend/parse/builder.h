@@ -49,6 +49,8 @@ void builder_release(struct builder *b);
 
 /* Appends running text; white space of any length, NBSP included, becomes one space. */
 void builder_text(struct builder *b, struct str text);
+/* Appends a code span with backticks around it, more of them than stand in a row inside. */
+void builder_code_span(struct builder *b, struct str code);
 /* One space, unless there is one or no text yet. */
 void builder_space(struct builder *b);
 

@@ -96,7 +96,11 @@ static void add_code_span(struct walk *w, struct str text)
 	buf_clear(&w->scratch);
 	shortcode_restore(&w->shortcodes, text, &w->scratch);
 	builder_check(w->b, &w->scratch);
-	builder_text(w->b, buf_str(&w->scratch));
+	/* headings are names, and stand without marks in titles and paths */
+	if (w->in_heading)
+		builder_text(w->b, buf_str(&w->scratch));
+	else
+		builder_code_span(w->b, buf_str(&w->scratch));
 }
 
 /* True when there is nothing but shortcodes, some of which open or close a block. */

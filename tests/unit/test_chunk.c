@@ -281,16 +281,16 @@ static void test_sections(void **state)
 		STR("---\ntitle: Page\n---\nintro\n\n## One\n\ntext `a`\n\n- item\n\n## Empty\n\n"
 		    "### Deep\n\nmore\n"),
 		512, 0.5);
-	check_str(f->page, "Page\n\nintro\n\nOne\ntext a\n- item\n\nEmpty\n\nDeep\nmore");
+	check_str(f->page, "Page\n\nintro\n\nOne\ntext `a`\n- item\n\nEmpty\n\nDeep\nmore");
 	assert_int_equal(f->chunks.count, 4);
 	check_str(f->chunks.items[0].text,
-		  "Page\n\nintro\n\nOne\ntext a\n- item\n\nEmpty\n\nDeep\nmore");
+		  "Page\n\nintro\n\nOne\ntext `a`\n- item\n\nEmpty\n\nDeep\nmore");
 	assert_int_equal(f->chunks.items[0].first_section, 0);
 	assert_int_equal(f->chunks.items[0].last_section, 3);
 	check_str(f->chunks.items[1].text, "intro");
 	check_str(f->chunks.items[1].embed_text, "Page\nintro");
-	check_str(f->chunks.items[2].text, "One\ntext a\n- item");
-	check_str(f->chunks.items[2].embed_text, "Page > One\nOne\ntext a\n- item");
+	check_str(f->chunks.items[2].text, "One\ntext `a`\n- item");
+	check_str(f->chunks.items[2].embed_text, "Page > One\nOne\ntext `a`\n- item");
 	assert_int_equal(f->chunks.items[2].first_section, 1);
 	check_str(f->chunks.items[3].embed_text, "Page > Empty > Deep\nDeep\nmore");
 	assert_int_equal(f->chunks.items[3].first_section, 3);

@@ -68,13 +68,20 @@ static void check(const char *text, const char *expected)
 	check_text(str_c(text), NULL, expected);
 }
 
+static void test_code_spans(void **state)
+{
+	check("set `--flag`, ``a ` b``, `` `x` `` and ` ` `",
+	      "P set `--flag`, ``a ` b``, `` `x` `` and `\n");
+	check("# The `kind` of it\n\n`a`", "= 1 The kind of it|the-kind-of-it|\nP `a`\n");
+}
+
 static void test_paragraphs(void **state)
 {
 	check("a  b\nc\\\nd  \ne\n\n*em* **strong** `co  de` ~~gone~~ ~5 ~6",
-	      "P a b c d e\nP em strong co de gone ~5 ~6\n");
+	      "P a b c d e\nP em strong `co de` gone ~5 ~6\n");
 	check("[link *text*](http://x \"t\") ![alt `x`](i.png) <http://auto> &amp; &nbsp;&copy; "
 	      "\\*lit\\*",
-	      "P link text alt x http://auto & \xC2\xA9 *lit*\n");
+	      "P link text alt `x` http://auto & \xC2\xA9 *lit*\n");
 	check("[a]: http://x\n\n[a] b", "P a b\n");
 	check("> quoted\n> text\n\n***\n\nafter", "P quoted text\nP after\n");
 	check("see http://x/a_b_c", "P see http://x/a_b_c\n");
@@ -109,7 +116,7 @@ static void test_lists(void **state)
 static void test_tables(void **state)
 {
 	check("| Name | `Default` |\n|---|:-:|\n| a | **1** |\n| b \\| c | |\n| | |\n",
-	      "T Name: a; Default: 1\nT Name: b | c\n");
+	      "T Name: a; `Default`: 1\nT Name: b | c\n");
 	check("|only|header|\n|-|-|\n", "T only; header\n");
 	check("||x|\n|-|-|\n|1|2|\n\nafter", "T 1; x: 2\nP after\n");
 	check("Key: | b\n-|-\n1|2\n", "T Key: 1; b: 2\n");
@@ -211,7 +218,7 @@ static void test_shortcodes_in_code(void **state)
 	      "L0 x\nC |{{< tab \"a\" >}}\n  y\n{{< /tab >}}\n");
 	check("    {{< x >}} code\n    {{% v %}}\n", "C |{{< x >}} code\n{{% v %}}\n");
 	check("`{{< x >}}` and `{{workflow.status}}` and {{ .Release.Name }}",
-	      "P {{< x >}} and {{workflow.status}} and {{ .Release.Name }}\n");
+	      "P `{{< x >}}` and `{{workflow.status}}` and {{ .Release.Name }}\n");
 }
 
 /* Whatever it is, it is no error, and nothing is lost but markup. */
@@ -475,6 +482,7 @@ static void test_corpus(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_code_spans),
 		cmocka_unit_test(test_paragraphs),
 		cmocka_unit_test(test_code),
 		cmocka_unit_test(test_lists),

@@ -93,6 +93,14 @@ static enum err_code one_passage(struct store *s, int64_t document_id, uint32_t 
 	return ERR_OK;
 }
 
+static enum err_code one_info(struct store *s, int64_t document_id, struct arena *arena,
+			      struct store_document_info *out, struct err *err)
+{
+	*out = (struct store_document_info){
+		.source = STR("docs"), .type = STR("doc"), .section_count = 1};
+	return ERR_OK;
+}
+
 static enum err_code one_chunk(struct store *s, int64_t document_id, enum store_unit unit,
 			       uint32_t ordinal, struct arena *arena, struct str *out,
 			       struct err *err)
@@ -123,6 +131,7 @@ static const struct store_ops one_ops = {.stats = one_stats,
 					 .search_text = one_text,
 					 .passage = one_passage,
 					 .chunk_text = one_chunk,
+					 .document_info = one_info,
 					 .find_document = one_find,
 					 .close = one_close};
 
