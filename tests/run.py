@@ -42,7 +42,7 @@ GATES = {"hit@5": 0.88, "mrr@10": 0.70} if HAVE_CORPUS else {"hit@5": 0.90}
 DATA = BUILD / "test-data" / f"{MODEL}-{'corpus' if HAVE_CORPUS else 'site'}"
 
 # Programs with threads of their own; the others would only repeat what ASan sees.
-THREADED = re.compile(r"queue|serve|shared|store|worker|sqlite|log|index")
+THREADED = re.compile(r"queue|rerank|serve|shared|store|worker|sqlite|log|index")
 
 
 @dataclass

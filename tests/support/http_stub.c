@@ -75,7 +75,9 @@ static void serve_connection(struct http_stub *stub, int fd)
 	while (end == STUB_KEEP && read_request(fd, &in, &request, &used)) {
 		request.number = atomic_fetch_add(&stub->requests, 1);
 		buf_clear(&answer);
+		pthread_mutex_lock(&stub->lock);
 		end = stub->handle(stub->ctx, &request, &answer);
+		pthread_mutex_unlock(&stub->lock);
 		if (!send_all(fd, buf_str(&answer)))
 			break;
 		buf_consume(&in, used);
@@ -87,15 +89,31 @@ static void serve_connection(struct http_stub *stub, int fd)
 	close(fd);
 }
 
+static void *serve_one(void *ctx)
+{
+	struct stub_connection *connection = ctx;
+	serve_connection(connection->stub, connection->fd);
+	return NULL;
+}
+
 static void *serve(void *ctx)
 {
 	struct http_stub *stub = ctx;
+	size_t count = 0;
 	int fd;
 	/* Shut down, the listener accepts no more. */
-	while ((fd = accept(stub->listener, NULL, NULL)) >= 0) {
+	while (count < STUB_CONNECTIONS && (fd = accept(stub->listener, NULL, NULL)) >= 0) {
+		struct stub_connection *c = &stub->connection[count];
+		*c = (struct stub_connection){.stub = stub, .fd = fd};
+		if (pthread_create(&c->thread, NULL, serve_one, c) != 0) {
+			close(fd);
+			break;
+		}
+		count++;
 		atomic_fetch_add(&stub->connections, 1);
-		serve_connection(stub, fd);
 	}
+	for (size_t i = 0; i < count; i++)
+		pthread_join(stub->connection[i].thread, NULL);
 	return NULL;
 }
 
@@ -112,6 +130,7 @@ void http_stub_start(struct http_stub *stub)
 	assert_int_equal(getsockname(stub->listener, (struct sockaddr *)&address, &size), 0);
 	assert_int_equal(listen(stub->listener, 16), 0);
 	stub->port = ntohs(address.sin_port);
+	assert_int_equal(pthread_mutex_init(&stub->lock, NULL), 0);
 	assert_int_equal(pthread_create(&stub->thread, NULL, serve, stub), 0);
 }
 
@@ -119,6 +138,7 @@ void http_stub_stop(struct http_stub *stub)
 {
 	shutdown(stub->listener, SHUT_RDWR);
 	pthread_join(stub->thread, NULL);
+	pthread_mutex_destroy(&stub->lock);
 	close(stub->listener);
 }
 

@@ -242,6 +242,37 @@ static void test_smaller_batches_on_413(void **state)
 	assert_int_equal(f->server.stub.requests - first, 4);
 }
 
+enum { THREADS = 4, CALLS = 5 };
+
+static void *score_often(void *ctx)
+{
+	struct reranker *r = ctx;
+	struct str texts[] = {STR("three"), STR(""), STR("nine and ninety")};
+	float scores[3];
+	for (size_t i = 0; i < CALLS; i++)
+		if (rerank_score(r, STR("q"), texts, 3, scores, NULL) || scores[1] != 1 ||
+		    fabs((double)scores[2] - 1.0 / 16) > 1e-6)
+			return NULL;
+	return r;
+}
+
+/* Requests of several threads run at once, over as many connections as that needs. */
+static void test_threads(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t threads[THREADS];
+	void *result;
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, score_often, f->r), 0);
+	for (size_t i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &result);
+		assert_ptr_equal(result, f->r);
+	}
+	assert_null(f->server.broken);
+	assert_int_equal(f->server.stub.requests, THREADS * CALLS);
+	assert_true(f->server.stub.connections <= THREADS);
+}
+
 static void test_vllm(void **state)
 {
 	struct fixture *f = *state;
@@ -441,6 +472,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tei, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_texts_in_batches, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_smaller_batches_on_413, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_vllm, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_key_and_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_texts_are_split, setup, teardown),
