@@ -20,8 +20,9 @@ static json_t *append(json_t *list, json_t *item)
 }
 
 /* How a result's score came about. */
-static json_t *signals_json(const struct fused *f)
+static json_t *signals_json(const struct retrieve_result *r)
 {
+	const struct fused *f = &r->signals;
 	double section = 0;
 	for (int i = 0; i < SIGNAL_COUNT; i++)
 		section += f->section_share[i];
@@ -35,6 +36,13 @@ static json_t *signals_json(const struct fused *f)
 			json_decref(object);
 			object = NULL;
 		}
+	}
+	if (object && r->reranked &&
+	    json_object_set_new(object, "reranker",
+				json_pack("{s:f, s:f}", "share", r->rerank_share, "rankings_share",
+					  r->fused_share)) != 0) {
+		json_decref(object);
+		object = NULL;
 	}
 	return object;
 }
@@ -53,8 +61,7 @@ static json_t *result_json(const struct retrieve_result *r, bool explain)
 		json_decref(object);
 		return NULL;
 	}
-	if (object && explain &&
-	    json_object_set_new(object, "signals", signals_json(&r->signals)) != 0) {
+	if (object && explain && json_object_set_new(object, "signals", signals_json(r)) != 0) {
 		json_decref(object);
 		return NULL;
 	}

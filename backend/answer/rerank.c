@@ -92,11 +92,15 @@ static void apply(const struct rerank_stage *stage, size_t count, const float *s
 	}
 	for (size_t i = 0; i < results->count; i++) {
 		struct retrieve_result *r = &results->items[i];
-		r->reranked = i < count;
-		r->rerank = i < count ? scores[i] : 0;
-		r->score = i < count ? stage->weight * stretched(read, (double)scores[i]) +
-					       (1 - stage->weight) * stretched(head, r->score)
-				     : stretched(all, r->score) - 1;
+		if (i >= count) {
+			r->score = stretched(all, r->score) - 1;
+			continue;
+		}
+		r->reranked = true;
+		r->rerank = scores[i];
+		r->rerank_share = stage->weight * stretched(read, (double)scores[i]);
+		r->fused_share = (1 - stage->weight) * stretched(head, r->score);
+		r->score = r->rerank_share + r->fused_share;
 	}
 	qsort(results->items, count, sizeof(*results->items), by_score);
 	for (size_t i = 0; i < results->count; i++)

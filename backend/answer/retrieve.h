@@ -71,8 +71,9 @@ struct retrieve_result {
 	struct str url;                 /* with the heading's anchor */
 	struct retrieve_match *matches; /* best first */
 	size_t match_count;
-	bool reranked;
-	float rerank; /* the reranker's own score, when it read this result */
+	bool reranked;                    /* the reranker read it; the next three are then set */
+	float rerank;                     /* its own score */
+	double rerank_share, fused_share; /* what makes up `score` */
 };
 
 struct retrieve_results {

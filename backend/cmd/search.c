@@ -15,9 +15,10 @@ const struct option search_options[] = {
 	{NULL, NULL, NULL},
 };
 
-/* The shares of the rankings, by page and among the sections of the page. */
-static void print_signals(const struct fused *f)
+/* The shares of the rankings, by page and among the sections of the page, and the reranker's. */
+static void print_signals(const struct retrieve_result *r)
 {
+	const struct fused *f = &r->signals;
 	fputs("   page", stdout);
 	for (int i = 0; i < SIGNAL_COUNT; i++)
 		printf("  %s %.3f", retrieve_signal_name((enum retrieve_signal)i),
@@ -29,6 +30,9 @@ static void print_signals(const struct fused *f)
 		printf("  %s %.3f", retrieve_signal_name((enum retrieve_signal)i),
 		       f->section_share[i]);
 	fputc('\n', stdout);
+	if (r->reranked)
+		printf("   reranker %.4f: share %.3f, of the rankings %.3f\n", (double)r->rerank,
+		       r->rerank_share, r->fused_share);
 }
 
 static void print_results(const struct retrieve_results *results, bool explain, struct arena *arena)
@@ -42,7 +46,7 @@ static void print_results(const struct retrieve_results *results, bool explain, 
 		       STR_ARG(r->passage.title), r->passage.section_path.len ? " › " : "",
 		       STR_ARG(r->passage.section_path), r->score, STR_ARG(r->url), STR_ARG(text));
 		if (explain)
-			print_signals(&r->signals);
+			print_signals(r);
 		fputc('\n', stdout);
 	}
 }

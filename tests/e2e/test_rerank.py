@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from conftest import MAKE_TINY_MODEL, SETTINGS
+from conftest import MAKE_TINY_MODEL, SETTINGS, SITE
 from rerank_server import RerankServer
 
 QUERY = "How do I keep the pods of finished trials?"
@@ -75,6 +75,30 @@ def test_depth_and_weight(indexed, plain):
         assert "rerank_score" not in few[3]
         same, _ = search(indexed, *url, "--rerank-weight", "0")
         assert places(same) == places(plain)
+
+
+def test_explain_shows_its_share(indexed):
+    with RerankServer(by_letters) as server:
+        more = ["--rerank-url", server.url, "--rerank-weight", "0.7"]
+        run = indexed.run("--json", *more, "search", "--explain", QUERY, env=ENV)
+        assert run.code == 0, run.err
+        for result in run.json["results"]:
+            shares = result["signals"]["reranker"]
+            assert shares["share"] + shares["rankings_share"] == pytest.approx(result["score"])
+            assert 0 <= shares["share"] <= 0.7 + 1e-9
+        run = indexed.run(*more, "search", "--explain", QUERY, env=ENV)
+    first = run.out.split("\n\n")[0]
+    assert re.search(r"reranker \d\.\d{4}: share \d\.\d{3}, of the rankings \d\.\d{3}", first)
+
+
+def test_evaluation_uses_it(indexed):
+    questions = SITE.parent.parent / "eval" / "own_questions.jsonl"
+    with RerankServer(by_letters) as server:
+        run = indexed.run("--json", "--rerank-url", server.url, "eval", questions,
+                          "--retrieval-only", env=ENV)
+        assert run.code == 0, run.err
+        assert server.broken == []
+        assert len(server.requests) >= run.json["n"] > 5
 
 
 def test_environment_and_key(indexed):

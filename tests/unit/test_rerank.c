@@ -164,6 +164,8 @@ static void a_weight_mixes_both(void **state)
 	rerank(f, RESULTS);
 	expect_order(f, "2 0 1 5 4 3");
 	assert_true(fabs(f->results.items[0].score - 0.6) < 1e-9);
+	assert_true(fabs(f->results.items[1].rerank_share - 0) < 1e-9);
+	assert_true(fabs(f->results.items[1].fused_share - 0.5) < 1e-9);
 	f->stage.weight = 0;
 	rerank(f, RESULTS);
 	expect_order(f, "0 1 2 3 4 5");
