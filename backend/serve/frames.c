@@ -132,6 +132,17 @@ enum err_code frames_done(struct str answer_id, struct buf *out, struct err *err
 		err);
 }
 
+enum err_code frames_ready(uint64_t chunks, uint64_t pending, uint64_t generation, struct buf *out,
+			   struct err *err)
+{
+	uint64_t filled = chunks > pending ? chunks - pending : 0;
+	return write_frame(json_pack("{s:s, s:{s:I, s:I, s:I, s:I}}", "status", "ready", "index",
+				     "chunks", (json_int_t)chunks, "pending", (json_int_t)pending,
+				     "percent", (json_int_t)(chunks ? filled * 100 / chunks : 100),
+				     "generation", (json_int_t)generation),
+			   out, err);
+}
+
 enum err_code frames_error(const char *message, struct buf *out, struct err *err)
 {
 	char text[ERR_MESSAGE_MAX + 32];

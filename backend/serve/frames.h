@@ -44,6 +44,13 @@ enum err_code frames_error(const char *message, struct buf *out, struct err *err
 enum err_code frames_search(struct str query, const struct retrieve_results *results,
 			    struct buf *out, struct err *err) WARN_UNUSED;
 
+/*
+ * What /readyz says when questions are answered: {status:"ready", index:{chunks, pending, percent,
+ * generation}}. Percent of the chunks that have their vectors, rounded down.
+ */
+enum err_code frames_ready(uint64_t chunks, uint64_t pending, uint64_t generation, struct buf *out,
+			   struct err *err) WARN_UNUSED;
+
 /* An RFC 9457 problem document of type about:blank. */
 enum err_code frames_problem(int status, const char *title, const char *detail, struct str id,
 			     struct buf *out, struct err *err) WARN_UNUSED;

@@ -312,6 +312,7 @@ static void service_close(struct service *service)
 	for (struct conn *conn = service->conns; conn; conn = conn->next)
 		if (conn->job)
 			atomic_store(&conn->job->cancelled, true);
+	refresh_stop(service);
 	if (service->workers)
 		workers_stop(service);
 	/* Wakes that came after the last turn of the loop still hold their jobs. */
@@ -323,6 +324,8 @@ static void service_close(struct service *service)
 	queue_release(&service->queue);
 	alloc_free(service->alloc, service->etags);
 	pthread_mutex_destroy(&service->ready_lock);
+	pthread_mutex_destroy(&service->refresh_lock);
+	pthread_cond_destroy(&service->refresh_wake);
 	alloc_free(service->alloc, service);
 }
 
@@ -362,10 +365,12 @@ enum err_code serve_run(const struct serve_options *options, const struct serve_
 	service->deps = deps;
 	service->alloc = deps->alloc;
 	pthread_mutex_init(&service->ready_lock, NULL);
+	pthread_mutex_init(&service->refresh_lock, NULL);
+	pthread_cond_init(&service->refresh_wake, NULL);
 	if ((code = listen_open(options->host, options->port, &fd, &port, err)) ||
 	    (code = queue_init(&service->queue, deps->alloc, options->queue_length, err)) ||
 	    (code = etags_make(service, err)) || (code = context_open(service, err)) ||
-	    (code = workers_start(service, err)))
+	    (code = workers_start(service, err)) || (code = refresh_start(service, err)))
 		goto out;
 	code = listen_adopt(service, fd, err);
 	fd = -1; /* lws closes it */

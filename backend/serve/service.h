@@ -91,9 +91,13 @@ struct conn {
 struct worker {
 	struct service *service;
 	pthread_t thread;
-	struct store *store; /* opened on first use; NULL after an error, to be opened again */
-	bool filled;         /* the store was seen to hold chunks of our model … */
-	uint64_t generation; /* … in this generation */
+	pthread_mutex_t lock; /* guards the next seven; held during a job, see refresh.c */
+	struct store *store;  /* opened on first use; NULL after an error, to be opened again */
+	bool held;            /* at this generation, since that move of all workers */
+	uint64_t generation, epoch;
+	bool filled;                /* the store was seen to hold chunks of our model … */
+	uint64_t filled_generation; /* … in this generation, and so many */
+	uint64_t chunks, pending;
 	struct arena arena;
 	struct buf frame; /* the frame under construction */
 };
@@ -113,6 +117,14 @@ struct service {
 
 	struct worker *workers;
 	size_t worker_count; /* running */
+
+	/* refresh.c */
+	atomic_uint_fast64_t epoch;
+	pthread_t refresh_thread;
+	bool refreshing;
+	pthread_mutex_t refresh_lock; /* guards refresh_quit */
+	pthread_cond_t refresh_wake;
+	bool refresh_quit;
 
 	/* The loop's own. */
 	struct lws *listener;
@@ -141,6 +153,15 @@ bool job_submit(struct job *job, struct conn *conn) WARN_UNUSED;
 void job_abandon(struct conn *conn);
 /* Loop: asks for a writeable callback on every connection whose job has something new. */
 void jobs_collect(struct service *service);
+
+/* --- refresh.c --- */
+
+/* After the workers; and before them. */
+enum err_code refresh_start(struct service *service, struct err *err) WARN_UNUSED;
+void refresh_stop(struct service *service);
+/* With the worker's lock and its store open: holds it at the newest state that is in memory. */
+enum err_code worker_hold(struct worker *worker, struct err *err) WARN_UNUSED;
+void worker_drop_store(struct worker *worker);
 
 /* --- http.c --- */
 

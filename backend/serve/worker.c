@@ -3,8 +3,9 @@
  *
  * 1. One loop thread (the caller of serve_run) owns libwebsockets, every connection and `struct
  *    conn`. It moves bytes and never computes, waits or opens a store.
- * 2. Workers take jobs from one bounded queue. Each owns its store and arena. Embedder, options,
- *    logger and clock are shared and constant; metrics are atomic.
+ * 2. Workers take jobs from one bounded queue. Each owns its arena, and its store during a job; one
+ *    more thread moves the stores of idle workers to a newly published index (refresh.c). Embedder,
+ *    options, logger and clock are shared and constant; metrics are atomic.
  * 3. A job is counted: one reference is the connection's, one the worker's, one the ready list's.
  *    What it asks is constant once queued; what it answers is guarded by job.lock; job.conn belongs
  *    to the loop. The last reference frees it, on whatever thread that is.
@@ -180,69 +181,70 @@ static bool stream_text(void *ctx, struct str piece)
 
 /* ---- the store of a worker ---- */
 
-static void drop_store(struct worker *worker)
-{
-	store_close(worker->store);
-	worker->store = NULL;
-	worker->filled = false;
-}
-
-/* What was seen of the store holds until the next publish; a store that fails is opened again. */
-static void forget_old_state(struct worker *worker)
-{
-	uint64_t generation;
-	struct err ignored = {0};
-	if (!worker->store)
-		return;
-	if (store_generation(worker->store, &generation, &ignored))
-		drop_store(worker);
-	else if (generation != worker->generation)
-		worker->filled = false;
-}
-
-/* Opens the store if it is not open, and makes sure that it holds something that we can search. */
-static enum err_code need_store(struct worker *worker, struct err *err)
+/* Opens the store if it is not open or what it has open was removed. */
+static enum err_code open_store(struct worker *worker, struct err *err)
 {
 	const struct serve_deps *deps = worker->service->deps;
-	forget_old_state(worker);
-	if (!worker->store) {
-		enum err_code code = deps->open_store(deps->ctx, &worker->store, err);
-		if (code) {
-			worker->store = NULL;
-			return code == ERR_NOTFOUND
-				       ? err_context(err, "no index yet: run `docs-bot index`")
-				       : code;
-		}
-	}
-	if (worker->filled)
+	uint64_t generation;
+	struct err ignored = {0};
+	if (worker->store && store_generation(worker->store, &generation, &ignored))
+		worker_drop_store(worker);
+	if (worker->store)
 		return ERR_OK;
-	struct store_stats stats;
-	enum err_code code = store_stats(worker->store, &worker->arena, &stats, err);
+	enum err_code code = deps->open_store(deps->ctx, &worker->store, err);
 	if (code) {
-		drop_store(worker);
-		return code;
+		worker->store = NULL;
+		if (code == ERR_NOTFOUND)
+			return err_context(err, "no index yet: run `docs-bot index`");
 	}
+	return code;
+}
+
+/* Makes sure that the state the store is held at is something that we can search. */
+static enum err_code check_filled(struct worker *worker, struct err *err)
+{
+	const struct serve_deps *deps = worker->service->deps;
+	struct store_stats stats;
+	if (worker->filled && worker->filled_generation == worker->generation)
+		return ERR_OK;
+	worker->filled = false;
+	enum err_code code = store_stats(worker->store, &worker->arena, &stats, err);
+	if (code)
+		return code;
 	if (!stats.chunks)
 		return err_set(err, ERR_UNAVAILABLE,
 			       "no index yet: run `docs-bot index` and ask again");
-	if (deps->embedder && !str_eq(stats.model, str_c(deps->embedder->model))) {
-		err_set(err, ERR_MISMATCH,
-			"the index was made with model %.*s, not %s: serve with --model %.*s, or "
-			"index again with --rebuild",
-			STR_ARG(stats.model), deps->embedder->model, STR_ARG(stats.model));
-		drop_store(worker);
-		return ERR_MISMATCH;
-	}
+	if (deps->embedder && !str_eq(stats.model, str_c(deps->embedder->model)))
+		return err_set(err, ERR_MISMATCH,
+			       "the index was made with model %.*s, not %s: serve with --model "
+			       "%.*s, or index again with --rebuild",
+			       STR_ARG(stats.model), deps->embedder->model, STR_ARG(stats.model));
 	worker->filled = true;
-	worker->generation = stats.generation;
+	worker->filled_generation = worker->generation;
+	worker->chunks = stats.chunks;
+	worker->pending = stats.pending_chunks;
 	return ERR_OK;
+}
+
+/* The store, held at a state that can be searched; one that fails is opened again next time. */
+static enum err_code need_store(struct worker *worker, struct err *err)
+{
+	enum err_code code = open_store(worker, err);
+	if (code)
+		return code;
+	code = worker_hold(worker, err);
+	if (!code)
+		code = check_filled(worker, err);
+	if (code && code != ERR_UNAVAILABLE)
+		worker_drop_store(worker);
+	return code;
 }
 
 /* A damaged or replaced index must not stay open for ever. */
 static void after_error(struct worker *worker, enum err_code code)
 {
 	if (code != ERR_CANCELLED && code != ERR_INVALID && code != ERR_LIMIT)
-		drop_store(worker);
+		worker_drop_store(worker);
 }
 
 /* ---- the kinds of work ---- */
@@ -409,16 +411,18 @@ static void run_ready(struct worker *worker, struct job *job)
 			       "embedding model: not loaded; run `docs-bot model fetch`");
 		return;
 	}
-	/* Look again each time: the index may have been deleted since the last answer. */
-	drop_store(worker);
 	if (need_store(worker, &err)) {
 		err_context(&err, "index");
 		finish_problem(worker, job, 503, err.message);
 		return;
 	}
 	struct buf body;
-	buf_init(&body, worker->service->alloc, 64);
-	buf_append(&body, STR("{\"status\":\"ready\"}"));
+	buf_init(&body, worker->service->alloc, 256);
+	if (frames_ready(worker->chunks, worker->pending, worker->generation, &body, &err)) {
+		buf_release(&body);
+		finish_problem(worker, job, 500, err.message);
+		return;
+	}
 	finish_http(job, 200, &body);
 }
 
@@ -452,10 +456,14 @@ static void *worker_main(void *arg)
 	struct worker *worker = arg;
 	struct job *job;
 	while ((job = queue_pop(&worker->service->queue))) {
+		pthread_mutex_lock(&worker->lock);
 		run_job(worker, job);
+		pthread_mutex_unlock(&worker->lock);
 		job_unref(job);
 	}
-	drop_store(worker);
+	pthread_mutex_lock(&worker->lock);
+	worker_drop_store(worker);
+	pthread_mutex_unlock(&worker->lock);
 	return NULL;
 }
 
@@ -473,6 +481,7 @@ enum err_code workers_start(struct service *service, struct err *err)
 	for (size_t i = 0; i < count && !failed; i++) {
 		struct worker *worker = &service->workers[i];
 		worker->service = service;
+		pthread_mutex_init(&worker->lock, NULL);
 		arena_init(&worker->arena, service->alloc, SERVE_ARENA_MAX);
 		buf_init(&worker->frame, service->alloc, service->options->max_answer_bytes);
 		failed = pthread_create(&worker->thread, NULL, worker_main, worker);
@@ -493,6 +502,7 @@ void workers_stop(struct service *service)
 		pthread_join(service->workers[i].thread, NULL);
 		arena_release(&service->workers[i].arena);
 		buf_release(&service->workers[i].frame);
+		pthread_mutex_destroy(&service->workers[i].lock);
 	}
 	service->worker_count = 0;
 	alloc_free(service->alloc, service->workers);

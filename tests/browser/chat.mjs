@@ -329,6 +329,24 @@ await check("a lost connection is said and mended", { allow: /WebSocket/ }, asyn
   assert.match(await second.locator(".text").innerText(), /retain/);
 });
 
+await check("the progress of a new index is shown until it is done", {}, async (page) => {
+  let asked = 0;
+  await page.route(/\/readyz$/, (route) => {
+    const pending = [58, 40][asked++] ?? 0;
+    route.fulfill({ json: { status: "ready", index: { chunks: 100, pending, percent: 100 - pending } } });
+  });
+  await page.goto(BASE);
+  const line = page.locator("#progress");
+  await line.filter({ hasText: "Indexing: 42 % embedded – answers use words only so far" }).waitFor();
+  await shot(page, "indexing");
+  await line.filter({ hasText: "Indexing: 60 % embedded" }).waitFor();
+  await line.waitFor({ state: "hidden" });
+  const before = asked;
+  await ask(page, QUESTION); // asks again how far it is, once
+  await page.waitForFunction((n) => performance.getEntriesByName(`${location.origin}/readyz`).length > n, before);
+  assert.ok(await line.isHidden());
+});
+
 await check("an empty question sends nothing", {}, async (page) => {
   const sent = [];
   page.on("websocket", (ws) => ws.on("framesent", (f) => sent.push(f.payload)));

@@ -68,7 +68,10 @@ def test_health():
 def test_ready():
     status, _, body = request("/readyz")
     assert status == 200, body
-    assert json.loads(body) == {"status": "ready"}
+    ready = json.loads(body)
+    assert ready["status"] == "ready"
+    assert ready["index"]["pending"] == 0 and ready["index"]["percent"] == 100
+    assert ready["index"]["chunks"] > 0 and ready["index"]["generation"] > 0
 
 
 def test_page_and_assets():

@@ -4,10 +4,12 @@
 
 const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 15000;
+const PROGRESS_MS = 2000;
 
 const $ = (id) => document.getElementById(id);
 const form = $("form"), input = $("question"), send = $("send"), stop = $("stop");
 const log = $("log"), connection = $("connection"), announce = $("announce");
+const progress = $("progress");
 
 let socket = null;
 let retryMs = RETRY_FIRST_MS;
@@ -209,6 +211,7 @@ function endTurn(t, message, isError) {
   // A screen reader gets the finished answer once, not every piece of it.
   announce.textContent = isError ? "" : `Answer: ${t.text.textContent}`;
   showBusy();
+  showProgress();
   follow(t);
 }
 
@@ -250,6 +253,29 @@ function showConnection(state, text) {
   if (connection.textContent !== text) connection.textContent = text;
 }
 
+// ---- how far the index is ----
+
+let progressTimer = 0;
+
+// A new index answers by words while its embeddings are made; says so until they are.
+async function showProgress() {
+  clearTimeout(progressTimer);
+  let again = false, text = "";
+  try {
+    const response = await fetch("/readyz", { cache: "no-store" });
+    const index = (await response.json()).index;
+    if (response.ok && index && index.pending > 0) {
+      again = true;
+      text = `Indexing: ${Number(index.percent)} % embedded – answers use words only so far`;
+    }
+  } catch {
+    // The connection's own line tells of it.
+  }
+  progress.hidden = !text;
+  if (progress.textContent !== text) progress.textContent = text;
+  if (again) progressTimer = setTimeout(showProgress, PROGRESS_MS);
+}
+
 function showBusy() {
   const busy = Boolean(turn);
   send.hidden = busy;
@@ -270,6 +296,7 @@ function connect() {
     retryMs = RETRY_FIRST_MS;
     showConnection("open", "Connected");
     submitTurn();
+    showProgress();
   });
   own.addEventListener("message", (event) => {
     if (own !== socket) return;
