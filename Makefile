@@ -23,7 +23,7 @@ build: ## build/release/docs-bot
 	@scripts/setup run
 	@scripts/build release
 
-eval: ## run the question set and write its figures into the README
+eval: ## measure our method and the KEP's: build/eval/report.html, and the table of the README
 	@scripts/eval
 
 bench: ## measure beside other embedders, write bench/RESULTS.md (ROWS=encode,query for some rows)

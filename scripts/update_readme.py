@@ -12,35 +12,42 @@ from pathlib import Path
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
+# Of a method: the part of its entry and the figure. Answers are those of docs-bot alone.
 COLUMNS = (
     ("hit@1", "retrieval", "hit@1"), ("hit@5", "retrieval", "hit@5"),
-    ("hit@10", "retrieval", "hit@10"), ("MRR@10", "retrieval", "mrr@10"),
+    ("MRR@10", "retrieval", "mrr@10"), ("facts in context", "retrieval", "fact_recall@5"),
+    ("tokens", "retrieval", "context_tokens"), ("kept", "metamorphic", "share"),
     ("fact recall", "answers", "fact_recall"), ("citation hit", "answers", "citation_hit"),
     ("abstains rightly", "answers", "abstention_recall"),
 )
-HEAD = "| " + " | ".join(["model", "questions", *(name for name, _, _ in COLUMNS)]) + " |"
+HEAD = "| " + " | ".join(["model", "method", "questions", *(name for name, _, _ in COLUMNS)]) + " |"
 
 
 def figure(value):
-    return f"{value:.3f}" if isinstance(value, (int, float)) else "–"
+    if not isinstance(value, (int, float)):
+        return "–"
+    return f"{value:.0f}" if value > 1 else f"{value:.3f}"
 
 
 def old_rows(text):
-    """The table's rows by model; none when its columns were others."""
+    """The table's rows by model and method; none when its columns were others."""
     found = re.search(r"<!-- eval:begin -->\n(.*?)<!-- eval:end -->", text, re.S)
     lines = found.group(1).splitlines() if found else []
     if not lines or lines[0] != HEAD:
         return {}
-    return {line.split("|")[1].strip(): line for line in lines[2:]}
+    return {tuple(cell.strip() for cell in line.split("|")[1:3]): line for line in lines[2:]}
 
 
 def table(folder, models, rows):
     for model in models:
         report = json.loads((folder / f"{model}.json").read_text())
-        cells = [model, str(report["n"])]
-        cells += [figure(report.get(part, {}).get(key)) for _, part, key in COLUMNS]
-        rows[model] = "| " + " | ".join(cells) + " |"
-    return "\n".join([HEAD, "| --- |" + " ---: |" * (len(COLUMNS) + 1), *rows.values()])
+        for profile in report["profiles"]:
+            parts = {**profile, "answers": report.get("answers", {})
+                     if profile["name"] == "docs-bot" else {}}
+            cells = [model, profile["name"], str(profile["n"])]
+            cells += [figure((parts.get(part) or {}).get(key)) for _, part, key in COLUMNS]
+            rows[model, profile["name"]] = "| " + " | ".join(cells) + " |"
+    return "\n".join([HEAD, "| --- | --- |" + " ---: |" * (len(COLUMNS) + 1), *rows.values()])
 
 
 SHOWN = 700  # characters of the answer: the README's first screen holds no more

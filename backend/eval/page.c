@@ -466,13 +466,24 @@ static bool is_lost(const json_t *report, const json_t *question)
 	return rank == 0 || rank > 5;
 }
 
+/* The files that its questions come from, which tell reports of one model apart. */
+static void write_files(const json_t *rows, struct buf *out)
+{
+	const json_t *row;
+	size_t i;
+	json_array_foreach(rows, i, row) if (str_eq(json_get_str(row, "by"), STR("file")))
+		heading(out, "<code>", row, "name", "</code> ");
+}
+
 static void write_report(const json_t *report, struct buf *out)
 {
 	const json_t *questions = json_object_get(report, "questions"), *question, *profile;
 	size_t i;
 	heading(out, "<h2>", report, "model", "");
 	heading(out, " <small>", report, "precision", "</small></h2>\n");
-	buf_printf(out, "<p>%lld questions, %lld of them with pages to find.</p>\n",
+	html(out, "<p>");
+	write_files(json_object_get(report, "rows"), out);
+	buf_printf(out, "%lld questions, %lld of them with pages to find.</p>\n",
 		   json_get_int(report, "n", 0),
 		   json_get_int(json_array_get(json_object_get(report, "profiles"), 0), "n", 0));
 	write_summary(report, out);
