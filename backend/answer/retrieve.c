@@ -1,5 +1,6 @@
 #include "answer/retrieve.h"
 
+#include "answer/dump.h"
 #include "answer/expand.h"
 #include "answer/fuse.h"
 #include "answer/query.h"
@@ -312,11 +313,14 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 	enum err_code code = check_query(query, options, err);
 	if (code)
 		return code;
+	struct str stripped = dump_strip(query, arena);
+	if (!stripped.ptr)
+		return arena_fail(arena, err);
 	struct search s = {.store = store,
 			   .options = options,
 			   .tuning = &tuning,
 			   .query = query,
-			   .terms = query_subject(query, arena),
+			   .terms = query_subject(stripped, arena),
 			   .vector = arena_array(arena, embedder->dimension, sizeof(float)),
 			   .dimension = embedder->dimension,
 			   .asks_for_old = query_asks_for_old(query),

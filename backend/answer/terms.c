@@ -20,7 +20,7 @@ static const char *const stop_words[] = {
 	"where",  "which", "while",  "who",  "why",     "will",  "with", "would", "you",
 	"your"};
 
-static bool stop_word(struct str word)
+bool terms_stop_word(struct str word)
 {
 	for (size_t i = 0; i < sizeof(stop_words) / sizeof(stop_words[0]); i++)
 		if (str_eq_nocase(word, str_c(stop_words[i])))
@@ -107,7 +107,8 @@ enum err_code terms_of(struct str question, struct arena *arena, struct terms *o
 	size_t at = 0;
 	out->count = 0;
 	while (out->count < TERMS_MAX && next_word(question, &at, &word)) {
-		if (stop_word(word) || (word.len == 1 && !ascii_digit((unsigned char)*word.ptr)))
+		if (terms_stop_word(word) ||
+		    (word.len == 1 && !ascii_digit((unsigned char)*word.ptr)))
 			continue;
 		char *lower = arena_get(arena, word.len);
 		if (!lower)

@@ -21,6 +21,9 @@ struct terms {
 	size_t count;
 };
 
+/* Whether the word, in any case, says nothing about a topic: "the", "how", "please". */
+bool terms_stop_word(struct str word);
+
 /* The distinct content words of a question: stop words dropped, identifiers also in parts. */
 enum err_code terms_of(struct str question, struct arena *arena, struct terms *out,
 		       struct err *err) WARN_UNUSED;
