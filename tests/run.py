@@ -410,7 +410,7 @@ def pytest(log, name, files, env=None, timeout=900):
 CLI_TESTS = ("test_cli.py", "test_bad_input.py", "test_bench.py", "test_rerank.py")
 MAKE_RUN_TESTS = ("test_make_run.py",)
 DISPATCH_TESTS = ("test_dispatch.py",)
-SOURCE_TESTS = ("test_source_git.py", "test_source_site.py")
+SOURCE_TESTS = ("test_source_dir.py", "test_source_git.py", "test_source_site.py")
 
 
 def cli(log):

@@ -16,8 +16,10 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "source/filter.h"
+#include "source/ignore.h"
 
-#define DEPTH_MAX 64
+#define DEPTH_MAX    64
+#define IGNORE_BYTES ((size_t)1 << 20) /* of one .gitignore */
 
 struct dir_source {
 	struct source base;
@@ -26,6 +28,7 @@ struct dir_source {
 	struct str root;    /* real path, without '/' at its end, NUL-terminated */
 	struct source_filter filter;
 	size_t max_file_bytes, max_files;
+	bool no_ignore;
 };
 
 /* Folders seen, by device and inode. */
@@ -39,6 +42,7 @@ struct walk {
 	struct arena *arena;
 	struct err *err;
 	struct source_listing listing;
+	struct ignore ignore;
 	struct visited *visited;
 	struct str *links; /* relative paths, to be followed at the end */
 	size_t visited_count, visited_capacity;
@@ -153,9 +157,37 @@ static enum err_code walk_entry(struct walk *w, struct str path, int depth)
 		return skip_errno(w, path, errno);
 	if (S_ISLNK(info.st_mode))
 		return add_link(w, path);
+	if (ignore_matches(&w->ignore, path, S_ISDIR(info.st_mode)))
+		return ERR_OK;
 	if (S_ISDIR(info.st_mode))
 		return walk_folder(w, path, &info, depth + 1);
 	return source_filter_wants(&w->source->filter, path) ? add_file(w, path, &info) : ERR_OK;
+}
+
+/* The rules of a folder's own file, when it has one. */
+static enum err_code read_ignore_file(struct walk *w, struct str folder, const char *name)
+{
+	struct str path =
+		folder.len ? arena_printf(w->arena, "%.*s/%s", STR_ARG(folder), name) : str_c(name);
+	struct err problem = {ERR_OK, ""};
+	struct stat info;
+	struct buf text;
+	enum err_code code;
+
+	if (!path.ptr)
+		return arena_fail(w->arena, w->err);
+	if (!full_path(w, path) || lstat(w->path, &info) != 0)
+		return ERR_OK;
+	buf_init(&text, w->source->alloc, IGNORE_BYTES);
+	code = file_read(w->path, IGNORE_BYTES, &text, &problem);
+	if (code == ERR_OK)
+		code = ignore_add(&w->ignore, folder, buf_str(&text), w->err);
+	else if (code == ERR_NOMEM)
+		code = err_set(w->err, code, "%s", problem.message);
+	else
+		code = add_skip(w, path, arena_str(w->arena, str_c(problem.message)));
+	buf_release(&text);
+	return code;
 }
 
 static enum err_code read_folder(struct walk *w, struct str path, DIR *dir, int depth)
@@ -163,6 +195,11 @@ static enum err_code read_folder(struct walk *w, struct str path, DIR *dir, int 
 	enum err_code code = ERR_OK;
 	struct dirent *entry;
 
+	if (!w->source->no_ignore) {
+		code = read_ignore_file(w, path, ".gitignore");
+		if (code == ERR_OK)
+			code = read_ignore_file(w, path, ".docsbotignore");
+	}
 	while (code == ERR_OK) {
 		struct buf child;
 
@@ -234,6 +271,8 @@ static enum err_code follow_link(struct walk *w, struct str path)
 	}
 	if (!S_ISDIR(info.st_mode) && !source_filter_wants(&w->source->filter, path))
 		return ERR_OK;
+	if (ignore_matches(&w->ignore, path, S_ISDIR(info.st_mode)))
+		return ERR_OK;
 	target = realpath(w->path, NULL);
 	if (!target)
 		return skip_errno(w, path, errno);
@@ -262,6 +301,7 @@ static enum err_code dir_list(struct source *base, struct arena *arena, struct s
 	*w = (struct walk){.source = s, .arena = arena, .err = err};
 	w->listing = (struct source_listing){
 		.alloc = s->alloc, .arena = arena, .max_files = s->max_files, .what = s->root.ptr};
+	w->ignore = (struct ignore){.alloc = s->alloc, .arena = arena};
 	full_path(w, STR(""));
 	if (stat(w->path, &info) != 0) {
 		code = err_set(err, ERR_NOTFOUND, "folder %s is gone: index another one",
@@ -277,10 +317,41 @@ static enum err_code dir_list(struct source *base, struct arena *arena, struct s
 		code = source_listing_finish(&w->listing, out, err);
 out:
 	source_listing_release(&w->listing);
+	ignore_release(&w->ignore);
 	alloc_free(s->alloc, w->visited);
 	alloc_free(s->alloc, w->links);
 	alloc_free(s->alloc, w);
 	return code;
+}
+
+static bool is_same_state(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Half of an old text and half of a new one is none: a file that changes meanwhile is read again, once. */
+static enum err_code read_steady(const struct dir_source *s, const char *path, struct buf *out,
+				 struct err *err)
+{
+	size_t from = out->len;
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		struct stat before, after;
+		enum err_code code;
+
+		out->len = from;
+		if (stat(path, &before) != 0)
+			return err_set(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO,
+				       "cannot read %.300s: %s", path, strerror(errno));
+		code = file_read(path, s->max_file_bytes, out, err);
+		if (code != ERR_OK)
+			return code;
+		if (stat(path, &after) == 0 && is_same_state(&before, &after))
+			return ERR_OK;
+	}
+	out->len = from;
+	return err_set(err, ERR_BUSY, "%.300s changes while it is read", path);
 }
 
 static enum err_code dir_read(struct source *base, struct str path, struct buf *out,
@@ -299,7 +370,7 @@ static enum err_code dir_read(struct source *base, struct str path, struct buf *
 	if (!target)
 		return err_set(err, ERR_IO, "cannot read %.300s: %s", full, strerror(errno));
 	if (is_inside(s->root, str_c(target)))
-		code = file_read(target, s->max_file_bytes, out, err);
+		code = read_steady(s, target, out, err);
 	else
 		code = err_set(err, ERR_INVALID, "%.300s leads out of the folder", full);
 	free(target);
@@ -344,6 +415,7 @@ static enum err_code copy_options(struct dir_source *s, const struct source_dir_
 	s->root = arena_str(&s->arena, str_c(real));
 	s->max_file_bytes = options->max_file_bytes;
 	s->max_files = options->max_files;
+	s->no_ignore = options->no_ignore;
 	rest = str_c(real);
 	while (name.len == 0 && str_cut(&rest, '/', &part))
 		if (!rest.ptr)

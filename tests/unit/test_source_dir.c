@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <git2.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -311,6 +313,164 @@ static void test_revision(void **state)
 	git_libgit2_shutdown();
 }
 
+static void test_ignore_files(void **state)
+{
+	struct fixture *f = *state;
+
+	temp_dir_write(&f->dir, ".gitignore",
+		       STR("# build\n/build/\n*.txt\n!keep.txt\nout*\n\ndocs/gen\n\\!odd.md\n"
+			   "sp.md  \nesc.md\\ \n**/deep/x.md\r\n"));
+	temp_dir_write(&f->dir, ".docsbotignore", STR("notes/\n"));
+	temp_dir_write(&f->dir, "sub/.gitignore", STR("/a.md\n!b.txt\n!*.log.txt\n"));
+	temp_dir_write(&f->dir, "a.md", STR(""));
+	temp_dir_write(&f->dir, "sub/a.md", STR(""));
+	temp_dir_write(&f->dir, "sub/b.txt", STR(""));
+	temp_dir_write(&f->dir, "sub/c.txt", STR(""));
+	temp_dir_write(&f->dir, "sub/inner/a.md", STR(""));
+	temp_dir_write(&f->dir, "sub/inner/x.log.txt", STR(""));
+	temp_dir_write(&f->dir, "b.txt", STR(""));
+	temp_dir_write(&f->dir, "keep.txt", STR(""));
+	temp_dir_write(&f->dir, "build/a.md", STR(""));
+	temp_dir_write(&f->dir, "sub/build/a.md", STR(""));
+	temp_dir_write(&f->dir, "output/keep.txt", STR(""));
+	temp_dir_write(&f->dir, "docs/gen/a.md", STR(""));
+	temp_dir_write(&f->dir, "sub/docs/gen/b.md", STR(""));
+	temp_dir_write(&f->dir, "!odd.md", STR(""));
+	temp_dir_write(&f->dir, "sp.md", STR(""));
+	temp_dir_write(&f->dir, "k/l/deep/x.md", STR(""));
+	temp_dir_write(&f->dir, "notes/a.md", STR(""));
+	temp_dir_write(&f->dir, "notes.md", STR(""));
+	link_to(f, "build", "linked"); /* a link to an ignored folder is another name for it */
+	link_to(f, "a.md", "outlink.md");
+	check_list(f,
+		   "a.md 0\nkeep.txt 0\nlinked/a.md 0\nnotes.md 0\nsub/b.txt 0\nsub/build/a.md 0\n"
+		   "sub/docs/gen/b.md 0\nsub/inner/a.md 0\nsub/inner/x.log.txt 0\n",
+		   "");
+	f->options.no_ignore = true;
+	check_list(f,
+		   "!odd.md 0\na.md 0\nb.txt 0\nbuild/a.md 0\ndocs/gen/a.md 0\nk/l/deep/x.md 0\n"
+		   "keep.txt 0\nnotes.md 0\nnotes/a.md 0\noutlink.md 0\noutput/keep.txt 0\n"
+		   "sp.md 0\nsub/a.md 0\nsub/b.txt 0\nsub/build/a.md 0\nsub/c.txt 0\n"
+		   "sub/docs/gen/b.md 0\nsub/inner/a.md 0\nsub/inner/x.log.txt 0\n",
+		   "linked: the link leads to a folder that is listed already\n");
+}
+
+static void test_bad_ignore_files(void **state)
+{
+	struct fixture *f = *state;
+	char path[512];
+	FILE *large;
+
+	temp_dir_write(&f->dir, "a.md", STR(""));
+	temp_dir_write(&f->dir, "b/b.md", STR(""));
+	temp_dir_write(&f->dir, "b/.gitignore", STR("\xff\xfe[\n!\n/\n\\\n[a-\n"));
+	assert_int_equal(mkdir(temp_dir_path(&f->dir, ".docsbotignore", path), 0755), 0);
+	large = fopen(temp_dir_path(&f->dir, ".gitignore", path), "w");
+	assert_non_null(large);
+	for (int i = 0; i < 600000; i++)
+		assert_true(fputs("x\n", large) >= 0);
+	assert_int_equal(fclose(large), 0);
+	f->source = NULL;
+	struct err err;
+	assert_int_equal(source_dir_open(&f->options, alloc_default(), &f->source, &err), ERR_OK);
+	assert_int_equal(source_list(f->source, &f->arena, &f->list, &err), ERR_OK);
+	assert_int_equal(f->list.count, 2);
+	assert_int_equal(f->list.skip_count, 2);
+	assert_true(str_find(f->list.skipped[0].reason, STR("not a regular file"), 0) != STR_NPOS);
+	assert_true(str_find(f->list.skipped[1].reason, STR("limit"), 0) != STR_NPOS);
+}
+
+/* An allocator that writes to a file when the reader asks for memory: in the middle of reading. */
+struct meddler {
+	struct alloc alloc;
+	char path[512];
+	int times;
+};
+
+static void *meddle(void *ctx, void *ptr, size_t size)
+{
+	struct meddler *m = ctx;
+
+	if (size && m->times > 0) {
+		FILE *file = fopen(m->path, "a");
+
+		m->times--;
+		assert_non_null(file);
+		assert_true(fputs("more", file) >= 0);
+		assert_int_equal(fclose(file), 0);
+	}
+	return alloc_resize(alloc_default(), ptr, size);
+}
+
+/* Gives a file another time, over and over. */
+struct toucher {
+	atomic_bool stop;
+	int fd;
+};
+
+static void *touch(void *ctx)
+{
+	struct toucher *t = ctx;
+
+	for (long n = 0; !atomic_load(&t->stop); n++) {
+		const struct timespec times[2] = {{.tv_sec = n}, {.tv_sec = n}};
+
+		(void)futimens(t->fd, times);
+	}
+	return NULL;
+}
+
+static void test_file_that_never_rests(void **state)
+{
+	struct fixture *f = *state;
+	struct toucher t = {.fd = -1};
+	struct err err = {ERR_OK, ""};
+	char path[512];
+	enum err_code code = ERR_OK;
+	pthread_t thread;
+	struct buf out;
+
+	temp_dir_write(&f->dir, "a.md", STR("text"));
+	check_list(f, "a.md 4\n", "");
+	t.fd = open(temp_dir_path(&f->dir, "a.md", path), O_RDWR);
+	assert_true(t.fd >= 0);
+	assert_int_equal(pthread_create(&thread, NULL, touch, &t), 0);
+	buf_init(&out, alloc_default(), 1000);
+	for (int i = 0; i < 1000000 && code == ERR_OK; i++) {
+		buf_clear(&out);
+		code = source_read(f->source, STR("a.md"), &out, &err);
+	}
+	atomic_store(&t.stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(code, ERR_BUSY);
+	assert_int_equal(out.len, 0);
+	assert_non_null(strstr(err.message, "changes while it is read"));
+	buf_release(&out);
+	close(t.fd);
+}
+
+static void test_file_that_changes(void **state)
+{
+	struct fixture *f = *state;
+	struct meddler m = {.alloc = {meddle, &m}};
+	struct err err = {ERR_OK, ""};
+	struct buf out;
+
+	temp_dir_write(&f->dir, "a.md", STR("text"));
+	temp_dir_path(&f->dir, "a.md", m.path);
+	check_list(f, "a.md 4\n", "");
+	buf_init(&out, &m.alloc, 1000);
+	m.times = 1;
+	assert_int_equal(source_read(f->source, STR("a.md"), &out, &err), ERR_OK);
+	assert_true(str_eq(buf_str(&out), STR("textmore")));
+	buf_release(&out);
+	temp_dir_delete(&f->dir, "a.md");
+	buf_init(&out, alloc_default(), 1000);
+	assert_int_equal(source_read(f->source, STR("a.md"), &out, &err), ERR_IO);
+	assert_int_equal(out.len, 0);
+	buf_release(&out);
+}
+
 static void test_failing_allocations(void **state)
 {
 	struct fixture *f = *state;
@@ -319,6 +479,7 @@ static void test_failing_allocations(void **state)
 	bool done = false;
 
 	temp_dir_write(&f->dir, "root/a/b.md", STR("x"));
+	temp_dir_write(&f->dir, "root/.gitignore", STR("*.tmp\n!a/\n"));
 	temp_dir_write(&f->dir, "root/bad\xFF.md", STR("x"));
 	link_to(f, "a", "root/link");
 	f->options.root = temp_dir_path(&f->dir, "root", root);
@@ -360,6 +521,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_revision, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ignore_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_ignore_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_file_that_never_rests, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_file_that_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failing_allocations, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
