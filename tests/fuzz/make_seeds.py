@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the seeds of fuzz_safetensors and fuzz_tokenizer; fuzz_packed writes its own.
+"""Writes the seeds of most targets; fuzz_packed writes its own.
 
     tests/fuzz/make_seeds.py
     DOCS_BOT_FUZZ_SEEDS=tests/fuzz/seeds/packed build/fuzz/tests/fuzz_packed -runs=0
 """
 
+import gzip
 import json
 import struct
 from pathlib import Path
@@ -72,7 +73,45 @@ def tokenizer():
     yield "not-utf8", b"\x00a\xff \xed\xa0\x80 \xf4\x90\x80\x80 \xc3"
 
 
-for folder, seeds in (("safetensors", safetensors()), ("tokenizer", tokenizer())):
+def robots():
+    yield "groups", (b"User-agent: *\nDisallow: /\nCrawl-delay: 2.5\n\nUser-agent: docs-bot\n"
+                     b"Allow: /a/*.html$\nDisallow: /a/\nSitemap: https://a/s.xml\n\0/a/b.html")
+    yield "odd-lines", b"\xef\xbb\xbfUser-agent:*\rdisallow :/%7e\xc3\xbc\r\n:x\n#\nAllow\n\0/~%C3%BC"
+    yield "stars", b"User-agent: *\nDisallow: /*a*a*a*b$\n\0/" + b"a" * 60
+
+
+def sitemap():
+    urls = (b"<?xml version='1.0' encoding='UTF-8'?><urlset xmlns='x'><url><loc>\nhttp://a/?b&amp;c"
+            b"</loc></url><url><loc><![CDATA[http://d/]]></loc></url></urlset>")
+    yield "urls", urls
+    yield "packed", gzip.compress(urls, mtime=0)
+    yield "index", b"<s:sitemapindex><s:sitemap><s:loc>http://a/b</s:loc></s:sitemap></s:sitemapindex>"
+    yield "doctype", b"<!DOCTYPE u [<!ENTITY a 'x'>]><urlset><url><loc>&a;</loc></url></urlset>"
+    yield "utf16", "<urlset><url><loc>http://\u00fc/</loc></url></urlset>".encode("utf-16")
+    yield "broken", urls[:90] + b"<"
+
+
+def url():
+    base = b"https://example.org/docs/a/?q=1\n"
+    for name, reference in (("up", b"../../../x/./y/.."), ("query", b"?b=2&a=1&&utm_source=x"),
+                            ("escapes", b"%7e%2e%2E/%2f%zz%4/\xc3\xbc b"), ("host", b"//[::1]:80/a"),
+                            ("absolute", b" HTTP://U@EXAMPLE.org:443/ "), ("other", b"mailto:a@b"),
+                            ("dots", b"%2e%2e/%2e/..%2f..%00"), ("fragment", b"a;b=c?d#e")):
+        yield name, base + reference
+
+
+def links():
+    yield "page", (b"<!doctype html><meta charset=utf-8><base href='/x/'><a href=a>b</a><A\nHREF=\"b?x&amp;"
+                   b"y&#x41;&#66;\" rel='nofollow x'><!-- <a href=c> --><script>'<a href=d>'</script>"
+                   b"<meta name=robots content='noindex, nofollow'><area href='e'/>")
+    yield "latin", b"<meta http-equiv=content-type content='text/html; charset=iso-8859-1'><a href=\xfc>"
+    yield "utf16", "\ufeff<a href=\u00fc>".encode("utf-16-le")
+    yield "open", b"<a href='x><title><a href=y><a <b / c = d"
+    yield "iso2022", b"<meta charset=iso-2022-jp><a href=\x1b$B$\"\x1b(B>"
+
+
+for folder, seeds in (("safetensors", safetensors()), ("tokenizer", tokenizer()), ("robots", robots()),
+                      ("sitemap", sitemap()), ("url", url()), ("links", links())):
     (SEEDS / folder).mkdir(parents=True, exist_ok=True)
     for name, content in seeds:
         (SEEDS / folder / name).write_bytes(content)
