@@ -63,6 +63,9 @@ static const char *const dropped_names[] = {
 	"viewcode-back",
 };
 
+static const char *const contents_ids[] = {"toc", "table-of-contents", "table_of_contents",
+					   "_table_of_contents"};
+
 static const char *const containers[] = {
 	"td-content",         "markdown-body",       "md-content",    "rst-content",
 	"theme-doc-markdown", "post-content",        "entry-content", "page-content",
@@ -206,7 +209,9 @@ static bool is_dropped(const struct content *c, uint32_t i, uint32_t share)
 	if (drops_role(dom_attribute(dom, i, "role")) ||
 	    drops_names(dom_attribute(dom, i, "class")))
 		return true;
-	/* a section's id is made of its heading, which may be about anything */
+	if (IS_IN(dom_attribute(dom, i, "id"), contents_ids))
+		return true;
+	/* a section's id is made of its heading, which may be about anything else */
 	return dom->nodes[i].tag == DOM_BLOCK && !dom_has_class(dom, i, "section") &&
 	       drops_names(dom_attribute(dom, i, "id"));
 }

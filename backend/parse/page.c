@@ -208,8 +208,8 @@ static struct str id_of(struct page *p, uint32_t node)
 static struct str inner_id(struct page *p, uint32_t heading)
 {
 	for (uint32_t i = p->dom.nodes[heading].first; i; i = p->dom.nodes[i].next) {
-		struct str id = p->dom.nodes[i].tag == DOM_TEXT ? STR("") : id_of(p, i);
-		struct str href = STR("");
+		bool anchor = p->dom.nodes[i].tag == DOM_A || p->dom.nodes[i].tag == DOM_INLINE;
+		struct str id = anchor ? id_of(p, i) : STR(""), href = STR("");
 
 		if (id.len)
 			return id;
@@ -550,7 +550,7 @@ static void visit(struct page *p, uint32_t node)
 		visit_children(p, node);
 		return;
 	}
-	switch (tag) {
+	switch ((int)tag) {
 	case DOM_HEADING:
 		visit_heading(p, node);
 		break;
@@ -597,24 +597,7 @@ static void visit(struct page *p, uint32_t node)
 		note_id(p, node);
 		visit_container(p, node, false);
 		break;
-	case DOM_TEXT:
-	case DOM_ROOT:
-	case DOM_BLOCK:
-	case DOM_ARTICLE:
-	case DOM_ASIDE:
-	case DOM_BUTTON:
-	case DOM_CAPTION:
-	case DOM_DD:
-	case DOM_DL:
-	case DOM_FOOTER:
-	case DOM_HEADER:
-	case DOM_LINK:
-	case DOM_MAIN:
-	case DOM_META:
-	case DOM_NAV:
-	case DOM_SECTION:
-	case DOM_SKIP:
-	case DOM_TITLE:
+	default:
 		visit_container(p, node, true);
 		break;
 	}
@@ -687,22 +670,22 @@ static void read_head(struct page *p, struct head *head)
 	}
 }
 
-/* The heading outside of the content, or the page's own title. */
+/* The page's own title, or a heading outside of the content (more often the site's name). */
 static struct str fallback_title(struct page *p, const struct head *head)
 {
-	struct str title;
+	struct str title = STR("");
 
-	buf_clear(&p->b.text);
-	if (head->h1) {
-		p->in_heading = true;
-		visit_children(p, head->h1);
-		p->in_heading = false;
-	}
-	title = arena_str(p->b.arena, str_trim(buf_str(&p->b.text)));
-	buf_clear(&p->b.text);
-	if (title.len == 0 && head->title && p->dom.nodes[head->title].first)
+	if (head->title && p->dom.nodes[head->title].first)
 		title = without_site(
 			plain(p, dom_source(&p->dom, p->dom.nodes[head->title].first)));
+	if (title.len || !head->h1)
+		return title;
+	buf_clear(&p->b.text);
+	p->in_heading = true;
+	visit_children(p, head->h1);
+	p->in_heading = false;
+	title = arena_str(p->b.arena, str_trim(buf_str(&p->b.text)));
+	buf_clear(&p->b.text);
 	return title.ptr ? title : STR("");
 }
 

@@ -110,6 +110,10 @@ static void test_content(void **state)
 	/* a class that says the layout has a sidebar is no sidebar */
 	check("<body class='has-sidebar'><div class='sidebar-layout'><p>All of it.</p></div>",
 	      "P All of it.\n");
+	check("<section id=toc><h2>Table</h2>" NOISE "</section><p>" NOISE NOISE NOISE "</p>",
+	      "P Menu text that nobody asks for, over and over. Menu text that nobody asks for, "
+	      "over "
+	      "and over. Menu text that nobody asks for, over and over.\n");
 	check("<main></main><p>Outside of an empty main.</p>", "P Outside of an empty main.\n");
 	check("<article><header><h1>T</h1><p>by A</p></header><p>Words.</p></article>",
 	      "= 1 T||\nP by A\nP Words.\n");
@@ -138,8 +142,10 @@ static void test_meta(void **state)
 		"The name\nd\n\n");
 	parsed_check_meta(
 		PARSE_HTML,
-		STR("<title>S</title><header><h1>Outside</h1></header><main><p>text text"),
-		"Outside\n\n\n");
+		STR("<title>Page - S</title><header><h1>S</h1></header><main><p>text text"),
+		"Page\n\n\n");
+	parsed_check_meta(PARSE_HTML, STR("<header><h1>Outside</h1></header><main><p>text text"),
+			  "Outside\n\n\n");
 	parsed_check_meta(PARSE_HTML, STR("---\ntitle: Front\nurl: /u/\n---\n<p>{{< x >}}a"),
 			  "Front\n\n/u/\n");
 	parsed_check(PARSE_HTML, STR("---\ntitle: Front\n---\n<p>{{< x \"y\" >}}a {{% /x %}}b"),
