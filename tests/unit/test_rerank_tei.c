@@ -321,6 +321,22 @@ static void test_large_texts_are_split(void **state)
 	buf_release(&big);
 }
 
+/* Under the lock, for a client that gave up does not know what the server's thread still does. */
+static void set_fault(struct fixture *f, enum stub_end fault)
+{
+	pthread_mutex_lock(&f->server.stub.lock);
+	f->server.fault = fault;
+	pthread_mutex_unlock(&f->server.stub.lock);
+}
+
+static const char *broken(struct fixture *f)
+{
+	pthread_mutex_lock(&f->server.stub.lock);
+	const char *what = f->server.broken;
+	pthread_mutex_unlock(&f->server.stub.lock);
+	return what;
+}
+
 static void expect_failure(struct fixture *f, enum err_code code, const char *part)
 {
 	struct err err = {0};
@@ -330,7 +346,7 @@ static void expect_failure(struct fixture *f, enum err_code code, const char *pa
 	if (got != code || !strstr(err.message, part))
 		fail_msg("got %s \"%s\", expected %s with \"%s\"", err_label(got), err.message,
 			 err_label(code), part);
-	assert_null(f->server.broken);
+	assert_null(broken(f));
 	assert_non_null(strstr(err.message, "127.0.0.1"));
 }
 
@@ -418,12 +434,12 @@ static void test_broken_connections(void **state)
 {
 	struct fixture *f = *state;
 	char url[128];
-	f->server.fault = STUB_CLOSE;
+	set_fault(f, STUB_CLOSE);
 	expect_failure(f, ERR_UNAVAILABLE, "breaks off");
-	f->server.fault = STUB_HANG;
+	set_fault(f, STUB_HANG);
 	open_client(f, f->url, 200);
 	expect_failure(f, ERR_UNAVAILABLE, "no answer within");
-	f->server.fault = STUB_KEEP;
+	set_fault(f, STUB_KEEP);
 	open_client(f, f->url, 20000);
 	check_scores(f, 2);
 	/* A port that was free a moment ago, on which nobody listens. */
