@@ -169,6 +169,7 @@ static enum err_code open_rerank_model(struct context *ctx, struct reranker **ou
 						      .vec_limit = backends_vec_limit(ctx),
 						      .precision = precisions[precision(ctx)],
 						      .keep_packed = true,
+						      .threads = backends_threads(ctx),
 						      .log = &ctx->log};
 	code = rerank_inproc_open(&options, ctx->alloc, out, err);
 	return code ? err_context(err, "rerank_model") : ERR_OK;

@@ -37,7 +37,8 @@ struct reranker {
  * one call (0 to 1 when the model ends in a sigmoid). A text that does not fit beside the query is
  * cut at a token border ("only_second" of transformers); so is, first, a query that would take more
  * than half of the room. `scores` is undefined after an error.
- * Thread-safe; computes in the calling thread, or waits for the server in it, for a bounded time.
+ * Thread-safe; computes in the calling thread and some helpers that end with the call, or waits for
+ * the server, for a bounded time.
  * Errors: ERR_INVALID for text that is not UTF-8; ERR_UNAVAILABLE, ERR_BUSY, ERR_FORMAT, ERR_LIMIT
  * from servers. Results without reranking are then the ones to show.
  */

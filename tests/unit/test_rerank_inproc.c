@@ -243,13 +243,15 @@ static void *score_batch(void *ctx)
 }
 
 /* Neither the texts of the same call nor other threads change a score, by a single bit. */
-static void test_texts_and_threads_are_apart(void **state)
+static void check_apart(struct fixture *f, size_t helpers)
 {
-	struct fixture *f = *state;
 	enum { THREADS = 3 };
 	static struct batch batches[THREADS];
 	pthread_t threads[THREADS];
-	open_model(f, NULL, VEC_AVX512, RERANK_F32);
+	const struct rerank_inproc_options options = {
+		.dir = f->dir.path, .vec_limit = VEC_AVX512, .threads = helpers};
+	rerank_close(f->r);
+	assert_int_equal(rerank_inproc_open(&options, alloc_default(), &f->r, NULL), ERR_OK);
 	for (size_t i = 0; i < THREADS; i++)
 		fill_batch(f, &batches[i]);
 	for (size_t i = 0; i < THREADS; i++)
@@ -258,6 +260,15 @@ static void test_texts_and_threads_are_apart(void **state)
 		pthread_join(threads[i], NULL);
 		assert_true(batches[i].same);
 	}
+}
+
+static void test_texts_and_threads_are_apart(void **state)
+{
+	struct fixture *f = *state;
+	static const size_t helpers[] = {0, 1, 2, 4, 100};
+	assert_true(tiny_model_write_cross(f->dir.path, NULL));
+	for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
+		check_apart(f, helpers[i]);
 }
 
 /* A query of more than half of the room is cut there: what is behind changes nothing. */

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -13,7 +14,11 @@
 
 #define TOKENS_MAX_BYTES (64U << 20) /* of a query and a text, both bounded by the port */
 
-enum { PAIR_SPECIALS = 3 }; /* [CLS] query [SEP] text [SEP] */
+enum {
+	PAIR_SPECIALS = 3, /* [CLS] query [SEP] text [SEP] */
+	SHARE = 2,         /* texts that a thread takes at once */
+	HELPERS_MAX = 64
+};
 
 /* What one call works in; kept in the pool between calls. */
 struct scratch {
@@ -39,7 +44,9 @@ struct inproc {
 	struct tokenizer *tokenizer;
 	pthread_mutex_t lock; /* guards `pool`, held for a few instructions */
 	bool lock_ready;
-	struct scratch *pool; /* free blocks; as many as calls ever ran at once */
+	struct scratch *pool; /* free blocks; as many as threads ever ran at once */
+	size_t threads;
+	atomic_size_t running; /* threads that score */
 };
 
 static void scratch_free(const struct alloc *alloc, struct scratch *s)
@@ -132,48 +139,114 @@ static enum err_code run_pairs(struct inproc *in, struct scratch *s, size_t coun
 	return code;
 }
 
-/* As many pairs go through the encoder together as it takes tokens. */
-static enum err_code score_all(struct inproc *in, struct scratch *s, struct str query_text,
-			       const struct str *texts, size_t count, float *scores,
-			       struct err *err)
+/* One call, shared by its threads. */
+struct call {
+	struct inproc *in;
+	struct str query;
+	const struct str *texts;
+	size_t count;
+	float *scores;
+	atomic_size_t next; /* text that nobody has taken */
+};
+
+struct helper {
+	struct call *call;
+	pthread_t thread;
+	enum err_code code;
+	struct err err;
+};
+
+/* As many of these texts' pairs go through the encoder together as it takes tokens. */
+static enum err_code score_texts(struct call *c, struct scratch *s, const struct token_list *query,
+				 size_t from, size_t to, struct err *err)
 {
-	struct token_list query, text;
-	size_t waiting = 0, used = 0, done = 0, max = in->base.max_tokens;
-	enum err_code code = tokenizer_encode(in->tokenizer, query_text, &s->query, &query, err);
-	if (code)
-		return code;
-	if (query.count > (max - PAIR_SPECIALS) / 2)
-		query.count = (max - PAIR_SPECIALS) / 2;
-	size_t room = max - PAIR_SPECIALS - query.count;
-	for (size_t i = 0; i < count; i++) {
+	struct inproc *in = c->in;
+	struct token_list text;
+	size_t waiting = 0, used = 0, done = from, max = in->base.max_tokens;
+	size_t room = max - PAIR_SPECIALS - query->count;
+	for (size_t i = from; i < to; i++) {
 		arena_reset(&s->text);
-		code = tokenizer_encode(in->tokenizer, texts[i], &s->text, &text, err);
+		enum err_code code =
+			tokenizer_encode(in->tokenizer, c->texts[i], &s->text, &text, err);
 		if (code)
 			return code;
 		if (text.count > room)
 			text.count = room;
-		if (used + query.count + text.count + PAIR_SPECIALS > max) {
-			code = run_pairs(in, s, waiting, scores + done, err);
+		if (used + query->count + text.count + PAIR_SPECIALS > max) {
+			code = run_pairs(in, s, waiting, c->scores + done, err);
 			if (code)
 				return code;
 			done += waiting;
 			waiting = used = 0;
 		}
-		s->lengths[waiting] = add_pair(in, s, &query, &text, used);
+		s->lengths[waiting] = add_pair(in, s, query, &text, used);
 		used += s->lengths[waiting++];
 	}
-	return run_pairs(in, s, waiting, scores + done, err);
+	return run_pairs(in, s, waiting, c->scores + done, err);
+}
+
+/* Takes texts of the call until there are none left. */
+static enum err_code take_part(struct call *c, struct err *err)
+{
+	struct inproc *in = c->in;
+	struct token_list query;
+	size_t most = (in->base.max_tokens - PAIR_SPECIALS) / 2, from;
+	struct scratch *s = scratch_take(in);
+	if (!s)
+		return err_set(err, ERR_NOMEM, "out of memory for the reranker %s", in->name);
+	enum err_code code = tokenizer_encode(in->tokenizer, c->query, &s->query, &query, err);
+	if (!code && query.count > most)
+		query.count = most;
+	while (!code && (from = atomic_fetch_add(&c->next, SHARE)) < c->count)
+		code = score_texts(c, s, &query, from,
+				   c->count - from < SHARE ? c->count : from + SHARE, err);
+	scratch_give(in, s);
+	return code;
+}
+
+static void *help(void *ctx)
+{
+	struct helper *h = ctx;
+	h->code = take_part(h->call, &h->err);
+	return NULL;
+}
+
+/* How many helpers a call of so many texts may have; they are counted as running already. */
+static size_t claim_helpers(struct inproc *in, size_t count)
+{
+	size_t running = atomic_fetch_add(&in->running, 1) + 1;
+	size_t wanted = (count + SHARE - 1) / SHARE - 1;
+	size_t helpers = in->threads > running ? in->threads - running : 0;
+	if (helpers > wanted)
+		helpers = wanted;
+	if (helpers > HELPERS_MAX)
+		helpers = HELPERS_MAX;
+	atomic_fetch_add(&in->running, helpers);
+	return helpers;
 }
 
 static enum err_code inproc_score(struct reranker *r, struct str query, const struct str *texts,
 				  size_t count, float *scores, struct err *err)
 {
 	struct inproc *in = (struct inproc *)r;
-	struct scratch *s = scratch_take(in);
-	if (!s)
-		return err_set(err, ERR_NOMEM, "out of memory for the reranker %s", in->name);
-	enum err_code code = score_all(in, s, query, texts, count, scores, err);
-	scratch_give(in, s);
+	struct helper helpers[HELPERS_MAX];
+	struct call call = {
+		.in = in, .query = query, .texts = texts, .count = count, .scores = scores};
+	size_t claimed = claim_helpers(in, count), started = 0;
+	atomic_init(&call.next, 0);
+	for (; started < claimed; started++) {
+		helpers[started] = (struct helper){.call = &call};
+		/* Without it the others do its part. */
+		if (pthread_create(&helpers[started].thread, NULL, help, &helpers[started]) != 0)
+			break;
+	}
+	enum err_code code = take_part(&call, err);
+	for (size_t i = 0; i < started; i++) {
+		pthread_join(helpers[i].thread, NULL);
+		if (helpers[i].code && !code)
+			code = err_set(err, helpers[i].code, "%s", helpers[i].err.message);
+	}
+	atomic_fetch_sub(&in->running, claimed + 1);
 	return code;
 }
 
@@ -286,6 +359,8 @@ enum err_code rerank_inproc_open(const struct rerank_inproc_options *options,
 		return err_set(err, ERR_NOMEM, "out of memory for the reranker");
 	in->alloc = alloc;
 	in->base.ops = &inproc_ops;
+	in->threads = options->threads;
+	atomic_init(&in->running, 0);
 	enum vec_level limit = options->vec_limit >= (int)VEC_AVX512 ? VEC_AVX512
 			       : options->vec_limit == (int)VEC_AVX2 ? VEC_AVX2
 								     : VEC_PLAIN;

@@ -19,6 +19,11 @@ struct rerank_inproc_options {
 	int vec_limit; /* enum vec_level: the fastest kernels that may be used */
 	enum rerank_precision precision; /* of the dense layers */
 	bool keep_packed;                /* keep packed weights beside the model */
+	/*
+	 * Threads that may score at once, those of the callers included. A call takes helpers while
+	 * there are less: a lone question is read by all of them, each of many by its own thread.
+	 */
+	size_t threads;
 	const struct logger *log;
 };
 
