@@ -337,7 +337,7 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 	if (!code)
 		code = fill_results(&s, &fused, out, err);
 	if (!code)
-		rerank_results(options->rerank, query, options->top_k, arena, out);
+		rerank_results(options->rerank, stripped, options->top_k, arena, out);
 	if (!code)
 		code = expand_results(store, embedder, tuning.context_tokens, out, arena, err);
 	out->took_us = clock_monotonic_us(clock) - started;
