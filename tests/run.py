@@ -544,13 +544,14 @@ def tokens(log):
     return result
 
 
-def evaluate(log, data, sets, gates):
+def evaluate(log, data, sets, gates, above_kep=True):
     """Runs sets with both methods; returns the result and the report, {} when there is none."""
     result = Result()
     command = [BINARY, "--json", "--data-dir", data, "--model", MODEL, "eval",
                *(EVAL / name for name in sets), "--profile", "docs-bot", "--profile", "kep"]
     limits = [f"{metric}>={least}" for metric, least in gates.items()]
-    limits += [f"{metric}>=kep" for metric in ("hit@1", "hit@5", "mrr@10")]
+    if above_kep:
+        limits += [f"{metric}>=kep" for metric in ("hit@1", "hit@5", "mrr@10")]
     code, out, errors = log.run([*command, *(a for gate in limits for a in ("--gate", gate))],
                                 timeout=600)
     missed = re.findall(r"^docs-bot: gate missed: (.*)$", errors, re.M)
@@ -569,7 +570,8 @@ def evaluate(log, data, sets, gates):
 def evaluation(log):
     if not BACKGROUND.wait("index"):
         return without_index()
-    result, _ = evaluate(log, DATA, QUESTIONS, GATES)
+    # Twelve questions say nothing about which method is better.
+    result, _ = evaluate(log, DATA, QUESTIONS, GATES, above_kep=HAVE_CORPUS)
     # The gate must be able to fail.
     code, _, _ = log.run([BINARY, "--json", "--data-dir", DATA, "--model", MODEL, "eval",
                           EVAL / QUESTIONS[0], "--retrieval-only", "--gate", "hit@5>=1.01"],

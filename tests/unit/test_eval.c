@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "eval/baseline.h"
 #include "eval/context.h"
 #include "eval/report.h"
 #include "eval/summary.h"
@@ -451,6 +452,57 @@ static void the_report_has_every_figure(void **state)
 	json_decref(report);
 }
 
+/* Every size of memory that is too small is an error, and leaves nothing behind (see asan). */
+static void memory_runs_out_in_a_run(void **state)
+{
+	struct run_fixture *f = *state;
+	const struct eval_setup setup = {"fake", "f32"};
+	enum { STEP = 2048, PART = 64 };
+	size_t used = 0, failures = 0;
+	json_t *report;
+	for (size_t max = PART; !used; max += max < STEP ? PART : STEP) {
+		struct arena arena;
+		arena_init(&arena, alloc_default(), max);
+		enum err_code code =
+			eval_run(&f->deps, &f->set, &both, &arena, &f->result, &f->err);
+		if (!code)
+			used = arena.used;
+		else
+			assert_int_equal(code, ERR_LIMIT);
+		failures += code != ERR_OK;
+		arena_release(&arena);
+	}
+	assert_true(failures > 3);
+	run_set_with(f, &both);
+	failures = 0;
+	for (size_t max = 0;; max += STEP) {
+		struct arena arena;
+		arena_init(&arena, alloc_default(), max);
+		enum err_code code = eval_report_make(&f->result, &setup, &arena, &report, &f->err);
+		arena_release(&arena);
+		if (code == ERR_OK)
+			break;
+		assert_int_equal(code, ERR_LIMIT);
+		assert_null(report);
+		failures++;
+	}
+	assert_true(failures > 10);
+	json_t *baseline = json_deep_copy(report);
+	for (size_t max = 0;; max += STEP) {
+		struct arena arena;
+		arena_init(&arena, alloc_default(), max);
+		enum err_code code = eval_report_compare(report, baseline, &arena, &f->err);
+		arena_release(&arena);
+		if (code == ERR_OK)
+			break;
+		assert_int_equal(code, ERR_LIMIT);
+		assert_null(json_object_get(report, "baseline"));
+	}
+	assert_non_null(json_object_get(report, "baseline"));
+	json_decref(report);
+	json_decref(baseline);
+}
+
 /* --- joining --- */
 
 struct bad_join {
@@ -531,6 +583,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_kep_reads_whole_windows, open_run, close_run),
 		cmocka_unit_test_setup_teardown(an_over_long_question_is_cut, open_run, close_run),
 		cmocka_unit_test_setup_teardown(the_report_has_every_figure, open_run, close_run),
+		cmocka_unit_test_setup_teardown(memory_runs_out_in_a_run, open_run, close_run),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
