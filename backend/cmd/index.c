@@ -99,14 +99,15 @@ static json_t *report_json(const struct index_report *r)
 					   "reason", json_from_str(r->skipped[i].reason)));
 	for (size_t i = 0; i < r->repo_count; i++)
 		json_array_append_new(repos, repo_json(&r->repos[i]));
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "status",
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "status",
 			 r->failed_repos ? "partial" : "success", "total_chunks",
 			 (json_int_t)r->total_chunks, "embedded_chunks",
 			 (json_int_t)r->embedded_chunks, "reused_chunks",
 			 (json_int_t)r->reused_chunks, "deleted_chunks",
 			 (json_int_t)r->deleted_chunks, "documents", (json_int_t)r->documents,
-			 "masked_secrets", (json_int_t)r->masked_secrets, "skipped", skipped,
-			 "processed_repos", repos, "took_ms", (json_int_t)(r->took_us / 1000));
+			 "duplicate_chunks", (json_int_t)r->duplicate_chunks, "masked_secrets",
+			 (json_int_t)r->masked_secrets, "skipped", skipped, "processed_repos",
+			 repos, "took_ms", (json_int_t)(r->took_us / 1000));
 }
 
 static void print_report(const struct index_report *r, bool dry_run)
@@ -122,6 +123,9 @@ static void print_report(const struct index_report *r, bool dry_run)
 		       (unsigned long long)r->pending_chunks);
 	if (r->skip_count)
 		printf("%zu files skipped, see the log lines above\n", r->skip_count);
+	if (r->duplicate_chunks)
+		printf("%llu sections say what others say, and are not searched\n",
+		       (unsigned long long)r->duplicate_chunks);
 	if (r->masked_secrets)
 		printf("%llu secrets masked\n", (unsigned long long)r->masked_secrets);
 	for (size_t i = 0; i < r->repo_count; i++)

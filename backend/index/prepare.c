@@ -5,6 +5,8 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "index/collapse.h"
+#include "index/licence.h"
 #include "index/secrets.h"
 #include "index/url.h"
 #include "index/version.h"
@@ -29,7 +31,8 @@ struct preparing {
 	const struct index_options *options;
 	const struct index_source *from;
 	const struct source_item *item;
-	struct url_rules url; /* with the base URL that holds */
+	const struct prepare_hidden *hidden; /* or NULL */
+	struct url_rules url;                /* with the base URL that holds */
 };
 
 /*
@@ -130,11 +133,40 @@ static enum err_code label(const struct preparing *p, enum parse_format format,
 	return code ? code : link_lines(p, &page, format, out, err);
 }
 
+/* The document as it is searched: hidden sections keep their place, but say nothing. */
+static enum err_code without_hidden(struct prepared *from, struct document *out, bool *any,
+				    struct err *err)
+{
+	struct section *sections;
+	*out = from->document;
+	*any = true;
+	if (!from->hidden)
+		return ERR_OK;
+	sections = arena_array(&from->arena, out->section_count, sizeof(*sections));
+	if (!sections)
+		return arena_fail(&from->arena, err);
+	*any = false;
+	for (size_t i = 0; i < out->section_count; i++) {
+		sections[i] = out->sections[i];
+		*any |= !from->hidden[i];
+		if (from->hidden[i]) {
+			sections[i].heading = STR("");
+			sections[i].block_count = 0;
+		}
+	}
+	out->sections = sections;
+	return ERR_OK;
+}
+
 static enum err_code chunk(const struct preparing *p, size_t bytes, struct prepared *out,
 			   struct err *err)
 {
-	enum err_code code = chunk_document(&out->document, &p->options->chunk, p->deps->embedder,
-					    &out->arena, &out->chunks, err);
+	struct document searched;
+	bool any;
+	enum err_code code = without_hidden(out, &searched, &any, err);
+	if (!code && any)
+		code = chunk_document(&searched, &p->options->chunk, p->deps->embedder, &out->arena,
+				      &out->chunks, err);
 	if (!code && out->chunks.count > DOCUMENT_CHUNKS_MIN + bytes / DOCUMENT_BYTES_PER_CHUNK)
 		code = err_set(err, ERR_LIMIT, "it has %zu chunks, too many for its length",
 			       out->chunks.count);
@@ -147,12 +179,17 @@ static enum err_code parse_and_chunk(const struct preparing *p, struct str bytes
 	struct arena *arena = &out->arena;
 	enum parse_format format = parse_format_of(p->item->path);
 	/* The tree keeps views into the text, so the text lives as long. */
-	struct str text = arena_str(arena, bytes);
+	char *head = arena_get(arena, bytes.len + 1);
 	out->path = arena_str(arena, p->item->path);
-	if (!text.ptr || !out->path.ptr)
+	if (!head || !out->path.ptr)
 		return arena_fail(arena, err);
+	if (bytes.len)
+		memcpy(head, bytes.ptr, bytes.len);
+	struct str text = {head, bytes.len};
 	if (str_starts(text, STR("\xef\xbb\xbf")))
 		text = str_slice(text, 3, text.len);
+	if (parse_format_is_code(format))
+		licence_blank(head + (bytes.len - text.len), text.len);
 	enum err_code code = parse_document(format, text, arena, &out->document, err);
 	if (!code && out->document.draft)
 		return err_set(err, ERR_LIMIT, "it is a draft");
@@ -160,6 +197,11 @@ static enum err_code parse_and_chunk(const struct preparing *p, struct str bytes
 		out->document.title = title_from_path(out->path);
 	if (!code)
 		code = secrets_mask_document(&out->document, arena, &out->masked, err);
+	if (!code && p->hidden && p->hidden->count == out->document.section_count)
+		out->hidden = p->hidden->flags;
+	if (!code)
+		code = collapse_marks(&out->document, parse_format_is_code(format), out->hidden,
+				      arena, &out->marks, err);
 	if (!code)
 		code = label(p, format, out, err);
 	return code ? code : chunk(p, bytes.len, out, err);
@@ -174,7 +216,7 @@ static enum err_code ask_by_id(const struct preparing *p, struct prepared *out, 
 	if (!p->item->id.len)
 		return ERR_OK;
 	enum err_code code = hash_settings(p, "id", p->item->id, out->content_id, err);
-	if (!code && !p->options->dry_run)
+	if (!code && !p->options->dry_run && !p->hidden)
 		code = store_unchanged_id(p->deps->store, str_c(p->from->source->name),
 					  p->item->path, str_c(out->content_id), chunks, same, err);
 	return code;
@@ -188,7 +230,7 @@ static enum err_code ask_by_content(const struct preparing *p, struct str bytes,
 	*same = false;
 	sha256_hex(bytes.ptr, bytes.len, sha256);
 	enum err_code code = hash_settings(p, "sha256", str_c(sha256), out->content_hash, err);
-	if (!code && !p->options->dry_run)
+	if (!code && !p->options->dry_run && !p->hidden)
 		code = store_unchanged(p->deps->store, str_c(p->from->source->name), p->item->path,
 				       str_c(out->content_hash), chunks, same, err);
 	return code;
@@ -209,11 +251,11 @@ static enum err_code read_text(const struct preparing *p, struct arena *arena, s
 
 enum err_code prepare_document(const struct index_deps *deps, const struct index_options *options,
 			       const struct index_source *source, const struct source_item *item,
-			       struct arena *scratch, struct prepared *out,
-			       enum prepare_outcome *outcome, struct str *reason, uint64_t *chunks,
-			       struct err *err)
+			       const struct prepare_hidden *hidden, struct arena *scratch,
+			       struct prepared *out, enum prepare_outcome *outcome,
+			       struct str *reason, uint64_t *chunks, struct err *err)
 {
-	struct preparing p = {deps, options, source, item, source->url};
+	struct preparing p = {deps, options, source, item, hidden, source->url};
 	struct buf bytes;
 	struct err problem = {ERR_OK, ""};
 	bool same = false;

@@ -6,9 +6,10 @@ static const enum store_unit units[] = {[CHUNK_WINDOW] = STORE_WINDOW,
 					[CHUNK_SECTION] = STORE_SECTION,
 					[CHUNK_PARAGRAPH] = STORE_PARAGRAPH};
 
-static enum err_code make_sections(const struct document *tree, struct arena *arena,
+static enum err_code make_sections(const struct prepared *document, struct arena *arena,
 				   struct store_document *out, struct err *err)
 {
+	const struct document *tree = &document->document;
 	struct store_section *sections = arena_array(arena, tree->section_count, sizeof(*sections));
 	if (!sections)
 		return arena_fail(arena, err);
@@ -20,7 +21,9 @@ static enum err_code make_sections(const struct document *tree, struct arena *ar
 						     .text = section_text(from, arena),
 						     .level = from->level,
 						     .first_line = from->first_line,
-						     .last_line = from->last_line};
+						     .last_line = from->last_line,
+						     .duplicate = document->hidden &&
+								  document->hidden[i]};
 		if (!sections[i].text.ptr)
 			return arena_fail(arena, err);
 	}
@@ -69,10 +72,11 @@ enum err_code put_document(const struct index_deps *deps, const char *source,
 					.repo = document->repo,
 					.version = document->version,
 					.archived = document->archived,
+					.marks = document->marks,
 					.content_id = str_c(document->content_id),
 					.content_hash = str_c(document->content_hash)};
 	arena_init(&scratch, deps->alloc, SIZE_MAX);
-	enum err_code code = make_sections(&document->document, &scratch, &stored, err);
+	enum err_code code = make_sections(document, &scratch, &stored, err);
 	if (!code)
 		code = make_chunks(&document->chunks, &scratch, &stored, err);
 	if (!code)

@@ -1,5 +1,6 @@
 #include "index/run.h"
 
+#include "index/collapse.h"
 #include "index/fill.h"
 #include "index/gather.h"
 #include "index/put.h"
@@ -65,8 +66,8 @@ static enum err_code index_item(struct run *run, const struct index_source *sour
 	uint64_t chunks = 0;
 	arena_reset(&run->item_arena);
 	enum err_code code =
-		prepare_document(run->deps, run->options, source, item, &run->item_arena, &document,
-				 &outcome, &reason, &chunks, err);
+		prepare_document(run->deps, run->options, source, item, NULL, &run->item_arena,
+				 &document, &outcome, &reason, &chunks, err);
 	if (code)
 		return code;
 	if (outcome == PREPARE_SKIPPED)
@@ -202,6 +203,9 @@ static enum err_code index_one(struct run *run, const struct index_source *sourc
 		return note_failure(run, repo, &why, err);
 	if (!code && !run->options->dry_run)
 		code = store_sweep(run->deps->store, str_c(repo->name), &documents, &chunks, err);
+	if (!code && !run->options->dry_run)
+		code = collapse_duplicates(run->deps, run->options, source, list, repo,
+					   &report->duplicate_chunks, err);
 	report->deleted_documents += documents;
 	report->deleted_chunks += chunks;
 	report->documents += repo->documents;

@@ -64,7 +64,8 @@ struct index_report {
 	uint64_t documents, total_chunks, embedded_chunks, reused_chunks;
 	uint64_t pending_chunks; /* published without a vector (text_only) */
 	uint64_t deleted_documents, deleted_chunks;
-	uint64_t masked_secrets; /* in the documents that are new or changed */
+	uint64_t duplicate_chunks; /* sections that are not searched, another one says the same */
+	uint64_t masked_secrets;   /* in the documents that are new or changed */
 	struct source_skip *skipped;
 	size_t skip_count;
 	struct index_repo *repos;

@@ -185,6 +185,13 @@ enum err_code store_put(struct store *s, const struct store_document *document, 
 	return code ? code : s->ops->put(s, document, err);
 }
 
+enum err_code store_list(struct store *s, struct str source, struct arena *arena,
+			 struct store_listing *out, struct err *err)
+{
+	*out = (struct store_listing){.items = NULL};
+	return s->ops->list(s, source, arena, out, err);
+}
+
 enum err_code store_sweep(struct store *s, struct str source, uint64_t *documents, uint64_t *chunks,
 			  struct err *err)
 {

@@ -29,6 +29,7 @@ struct store_section {
 	struct str heading, anchor, path, text; /* text: section_text(), whole and unsplit */
 	int level;
 	uint32_t first_line, last_line; /* of the source file, from 1; 0: unknown */
+	bool duplicate;                 /* kept and shown, but found by no search */
 };
 
 struct store_chunk {
@@ -57,6 +58,7 @@ struct store_document {
 	 * blob's id; empty: unknown. See store_unchanged_id().
 	 */
 	struct str content_id;
+	struct str marks; /* any bytes, what the indexer wants back from store_list() */
 	const struct store_section *sections;
 	size_t section_count;
 	const struct store_chunk *chunks;
@@ -129,6 +131,18 @@ struct store_document_info {
 
 struct store;
 
+/* A document as the indexer knows it again. */
+struct store_listed {
+	struct str path, version, marks;
+	bool archived;
+	uint64_t chunks;
+};
+
+struct store_listing {
+	struct store_listed *items; /* by path */
+	size_t count;
+};
+
 struct store_ops {
 	enum err_code (*stats)(struct store *s, struct arena *arena, struct store_stats *out,
 			       struct err *err);
@@ -145,6 +159,8 @@ struct store_ops {
 			     struct err *err);
 	enum err_code (*sweep)(struct store *s, struct str source, uint64_t *documents,
 			       uint64_t *chunks, struct err *err);
+	enum err_code (*list)(struct store *s, struct str source, struct arena *arena,
+			      struct store_listing *out, struct err *err);
 	enum err_code (*cache_get)(struct store *s, struct str model,
 				   const unsigned char hash[STORE_HASH_SIZE], float *vector,
 				   size_t dimension, bool *found, struct err *err);
@@ -279,6 +295,10 @@ enum err_code store_put(struct store *s, const struct store_document *document,
 /* Deletes this source's documents that the run has not seen; says how much went. */
 enum err_code store_sweep(struct store *s, struct str source, uint64_t *documents, uint64_t *chunks,
 			  struct err *err) WARN_UNUSED;
+
+/* All documents of a source as the run has them by now, in the arena. */
+enum err_code store_list(struct store *s, struct str source, struct arena *arena,
+			 struct store_listing *out, struct err *err) WARN_UNUSED;
 
 /*
  * The embedding cache, by model and SHA-256 of the text. What is put survives a rollback (it is

@@ -177,6 +177,87 @@ static void test_labels_of_documents(void **state)
 	assert_int_equal(chunks, 0);
 }
 
+/* Sections that are kept and shown, and found by no search. */
+static void test_duplicate_sections_are_not_found(void **state)
+{
+	static const char *const headings[] = {"Firsthead", "Secondhead"};
+	static const char *const texts[] = {"alpha", "omega"};
+	struct fixture *f = *state;
+	struct fixture_document d;
+	struct store_hits hits;
+	struct store_passage passage;
+	int64_t id;
+	uint32_t sections;
+
+	begin(f);
+	fixture_document(&d, "site", "a.md", "h1", headings, texts, 2, 1);
+	d.sections[1].duplicate = true;
+	assert_ok(f, store_put(f->store, &d.document, &f->err));
+	fixture_document(&d, "site", "b.md", "h1", headings, texts, 2, 1);
+	d.sections[0].duplicate = d.sections[1].duplicate = true;
+	d.document.title = STR("Copytitle");
+	assert_ok(f, store_put(f->store, &d.document, &f->err));
+	publish(f);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_SECTIONS, "alpha"), 1);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_SECTIONS, "omega secondhead"), 0);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_PAGES, "omega"), 0);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_PAGES, "alpha"), 1);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_PAGES, "copytitle"), 0);
+	assert_ok(f, store_search_text(f->store, STORE_TEXT_SECTIONS, STR("alpha"), 5, &f->arena,
+				       &hits, &f->err));
+	assert_ok(f, store_passage(f->store, hits.items[0].document_id, 1, &f->arena, &passage,
+				   &f->err));
+	assert_true(str_eq(passage.text, STR("omega")));
+	assert_true(str_eq(passage.heading, STR("Secondhead")));
+	assert_true(str_eq(passage.section_path, STR("Secondhead")));
+	assert_ok(f, store_find_document(f->store, STR("b.md"), &id, &sections, &f->err));
+	assert_int_equal(sections, 2);
+	assert_ok(f, store_passage(f->store, id, 0, &f->arena, &passage, &f->err));
+	assert_true(str_eq(passage.text, STR("alpha")));
+	/* stored anew without the flag they are found */
+	begin(f);
+	fixture_document(&d, "site", "b.md", "h2", headings, texts, 2, 1);
+	assert_ok(f, store_put(f->store, &d.document, &f->err));
+	publish(f);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_SECTIONS, "omega"), 1);
+}
+
+static void test_documents_are_listed(void **state)
+{
+	static const char *const headings[] = {"Overview"}, *const texts[] = {"alpha"};
+	struct fixture *f = *state;
+	struct fixture_document d;
+	struct store_listing listing;
+	uint64_t documents, chunks;
+
+	begin(f);
+	put_text(f, "b.md", "h1", "beta");
+	fixture_document(&d, "site", "a.md", "h1", headings, texts, 1, 1);
+	d.document.version = STR("1.9");
+	d.document.archived = true;
+	d.document.marks = (struct str){"\x00\xff\x01", 3};
+	assert_ok(f, store_put(f->store, &d.document, &f->err));
+	assert_ok(f, store_list(f->store, STR("site"), &f->arena, &listing, &f->err));
+	assert_int_equal(listing.count, 2);
+	assert_true(str_eq(listing.items[0].path, STR("a.md")));
+	assert_true(str_eq(listing.items[0].version, STR("1.9")));
+	assert_true(listing.items[0].archived);
+	assert_int_equal(listing.items[0].chunks, 2);
+	assert_int_equal(listing.items[0].marks.len, 3);
+	assert_memory_equal(listing.items[0].marks.ptr, "\x00\xff\x01", 3);
+	assert_true(str_eq(listing.items[1].path, STR("b.md")));
+	assert_int_equal(listing.items[1].marks.len, 0);
+	assert_ok(f, store_list(f->store, STR("other"), &f->arena, &listing, &f->err));
+	assert_int_equal(listing.count, 0);
+	publish(f);
+	begin(f);
+	put_text(f, "c.md", "h1", "gamma");
+	assert_ok(f, store_sweep(f->store, STR("site"), &documents, &chunks, &f->err));
+	assert_ok(f, store_list(f->store, STR("site"), &f->arena, &listing, &f->err));
+	assert_int_equal(listing.count, 1);
+	assert_true(str_eq(listing.items[0].path, STR("c.md")));
+}
+
 static void test_replaced_document_vanishes(void **state)
 {
 	static const char *const two[] = {"first uniqueone", "second uniquetwo"};
@@ -771,6 +852,8 @@ int main(void)
 		CONTRACT(test_published_document_is_found),
 		CONTRACT(test_unchanged_documents_stay),
 		CONTRACT(test_labels_of_documents),
+		CONTRACT(test_duplicate_sections_are_not_found),
+		CONTRACT(test_documents_are_listed),
 		CONTRACT(test_replaced_document_vanishes),
 		CONTRACT(test_sweep_removes_what_is_gone),
 		CONTRACT(test_another_model_is_refused),

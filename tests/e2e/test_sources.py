@@ -233,6 +233,22 @@ def test_nothing_to_index_is_wrong_use(bot, config):
 # --- content ---
 
 
+def test_a_copied_page_is_found_once(bot, docs):
+    text = ("# Zeppelin\n\nA zeppelin floats, because the gas in it is lighter than the air that it "
+            "pushes aside; it has no wheels and needs none.\n\n## Landing\n\nIt is tied to a mast.\n")
+    for name in ("zeppelin.md", "archive/zeppelin.md"):
+        (docs / name).parent.mkdir(exist_ok=True)
+        (docs / name).write_text(text)
+    report = bot.index(docs)
+    assert report["duplicate_chunks"] == 2
+    assert {path for _, path in paths_of(bot, "zeppelin")} == {"zeppelin.md"}
+    again = bot.index(docs)
+    assert again["embedded_chunks"] == 0 and again["duplicate_chunks"] == 2
+    (docs / "zeppelin.md").unlink()
+    assert bot.index(docs)["duplicate_chunks"] == 0
+    assert {path for _, path in paths_of(bot, "zeppelin")} == {"archive/zeppelin.md"}
+
+
 def test_secrets_are_masked_and_counted(bot, docs):
     (docs / "leak.md").write_text(f"# Leak\n\nLog in with {SECRET} as zeppelin.\n")
     report = bot.index(docs)

@@ -448,6 +448,83 @@ static void drafts_are_skipped(void **state)
 	assert_skipped(f, "draft.md", STR("draft"));
 }
 
+/* A page of several sections, one of them long. */
+#define COPIED                                                                                     \
+	"# Argon\n\nAll about argon.\n\n## Uses\n\nWelders shield the arc with it, since it does " \
+	"not "                                                                                     \
+	"react with hot metal; window makers fill the gap between panes with it, since it "        \
+	"carries "                                                                                 \
+	"little heat; museums keep old papers in it, since nothing that lives in air can eat "     \
+	"them there, and lamps last longer.\n"
+
+static void copies_of_a_page_are_searched_once(void **state)
+{
+	struct fixture *f = *state;
+	mini_site_write(&f->site, "guide/argon.md", STR(COPIED));
+	index_all(f, one, 1);
+	uint64_t chunks = f->report.total_chunks;
+	assert_int_equal(f->report.duplicate_chunks, 0);
+	mini_site_write(&f->site, "archive/argon.md", STR(COPIED));
+	mini_site_write(&f->site, "guide/v1.7/argon.md", STR(COPIED));
+	index_all(f, one, 1);
+	assert_int_equal(f->report.embedded_chunks, 0);
+	assert_int_equal(f->report.documents, MINI_SITE_PAGES + 3);
+	assert_int_equal(f->report.total_chunks, chunks);
+	assert_int_equal(f->report.duplicate_chunks, 4);
+	assert_int_equal(mini_site_stats(&f->site, &f->arena).chunks, chunks);
+	assert_true(finds(f, STR("argon"), STR("guide/argon.md")));
+	assert_false(finds(f, STR("argon"), STR("archive/argon.md")));
+	assert_false(finds(f, STR("argon"), STR("guide/v1.7/argon.md")));
+	/* nothing is done twice */
+	index_all(f, one, 1);
+	assert_int_equal(f->report.embedded_chunks, 0);
+	assert_int_equal(f->report.total_chunks, chunks);
+	assert_int_equal(f->report.duplicate_chunks, 4);
+	/* the next best comes back when the page goes, and steps back when it returns */
+	temp_dir_delete(&f->site.dir, "site/guide/argon.md");
+	index_all(f, one, 1);
+	assert_int_equal(f->report.duplicate_chunks, 2);
+	assert_true(finds(f, STR("argon"), STR("guide/v1.7/argon.md")));
+	assert_false(finds(f, STR("argon"), STR("archive/argon.md")));
+	mini_site_write(&f->site, "guide/argon.md", STR(COPIED));
+	index_all(f, one, 1);
+	assert_int_equal(f->report.duplicate_chunks, 4);
+	assert_true(finds(f, STR("argon"), STR("guide/argon.md")));
+	assert_false(finds(f, STR("argon"), STR("guide/v1.7/argon.md")));
+	/* so does a rebuild */
+	f->site.options.rebuild = true;
+	index_all(f, one, 1);
+	assert_int_equal(f->report.duplicate_chunks, 4);
+	assert_int_equal(f->report.total_chunks, chunks);
+}
+
+static void a_copied_section_is_still_shown(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store = NULL;
+	struct store_passage passage;
+	int64_t id;
+	uint32_t sections;
+	mini_site_write(&f->site, "argon.md", STR(COPIED));
+	mini_site_write(&f->site, "longer/krypton.md",
+			STR(COPIED "\n## Krypton\n\nAll about krypton.\n"));
+	index_all(f, one, 1);
+	assert_int_equal(f->report.duplicate_chunks, 1);
+	passage = passage_of(f, STR("museums"));
+	assert_true(str_eq(passage.path, STR("argon.md")));
+	assert_true(finds(f, STR("krypton"), STR("longer/krypton.md")));
+	assert_false(finds(f, STR("museums"), STR("longer/krypton.md")));
+	if (mini_site_store(&f->site, alloc_default(), &store, &f->err) ||
+	    store_find_document(store, STR("longer/krypton.md"), &id, &sections, &f->err) ||
+	    store_passage(store, id, 1, &f->arena, &passage, &f->err))
+		fail_msg("%s", f->err.message);
+	store_close(store);
+	assert_int_equal(sections, 3);
+	assert_true(str_eq(passage.heading, STR("Uses")));
+	assert_int_not_equal(str_find(passage.text, STR("museums"), 0), STR_NPOS);
+	assert_int_not_equal(str_find(passage.section_path, STR("Uses"), 0), STR_NPOS);
+}
+
 static void stop_at_document(void *ctx, const struct index_progress *progress)
 {
 	struct fixture *f = ctx;
@@ -633,6 +710,8 @@ int main(void)
 		TEST(code_on_github_is_linked_by_its_lines),
 		TEST(secrets_are_never_stored),
 		TEST(drafts_are_skipped),
+		TEST(copies_of_a_page_are_searched_once),
+		TEST(a_copied_section_is_still_shown),
 		TEST(a_stop_leaves_the_index_as_it_was),
 		TEST(a_failed_run_keeps_its_embeddings),
 		TEST(several_threads_make_the_same_index),

@@ -194,6 +194,12 @@ static enum err_code store_put_one(struct store *s, const struct store_document 
 	return ERR_OK;
 }
 
+static enum err_code store_list_none(struct store *s, struct str source, struct arena *arena,
+				     struct store_listing *out, struct err *err)
+{
+	return ERR_OK;
+}
+
 static enum err_code store_sweep_old(struct store *s, struct str source, uint64_t *documents,
 				     uint64_t *chunks, struct err *err)
 {
@@ -300,6 +306,7 @@ static const struct store_ops store_ops = {
 	.unchanged = store_is_unchanged,
 	.put = store_put_one,
 	.sweep = store_sweep_old,
+	.list = store_list_none,
 	.cache_get = cache_find,
 	.cache_put = cache_keep,
 	.pending = store_waiting,

@@ -80,11 +80,21 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 			       " (SELECT rowid AS id, " PAGE_BM25 " AS score FROM pages_fts"
 			       "  WHERE pages_fts MATCH ?1 ORDER BY score, rowid LIMIT ?2) AS m"
 			       " ORDER BY m.score, m.id",
-	[INDEX_PASSAGE] =
-		"SELECT s.level, d.source, d.path, d.type, d.title, d.url, s.heading, s.anchor,"
-		" s.path, s.text, d.repo, d.version, d.archived, s.first_line, s.last_line"
-		" FROM sections AS s JOIN documents AS d ON d.id = s.document_id"
-		" WHERE s.document_id = ?1 AND s.ordinal = ?2",
+	[INDEX_PUT_MARKS] = "INSERT INTO marks(document_id, bytes) VALUES(?1, ?2)",
+	[INDEX_PUT_DUPLICATE] = "INSERT INTO duplicates(document_id, ordinal, path, heading, text)"
+				" VALUES(?1, ?2, ?3, ?4, ?5)",
+	[INDEX_LIST] = "SELECT d.path, d.version, m.bytes, d.archived,"
+		       " (SELECT count(*) FROM chunks WHERE document_id = d.id)"
+		       " FROM documents AS d LEFT JOIN marks AS m ON m.document_id = d.id"
+		       " WHERE d.source = ?1 ORDER BY d.path",
+	[INDEX_PASSAGE] = "SELECT s.level, d.source, d.path, d.type, d.title, d.url,"
+			  " coalesce(x.heading, s.heading), s.anchor, coalesce(x.path, s.path),"
+			  " coalesce(x.text, s.text), d.repo, d.version, d.archived, s.first_line, "
+			  "s.last_line"
+			  " FROM sections AS s JOIN documents AS d ON d.id = s.document_id"
+			  " LEFT JOIN duplicates AS x ON x.document_id = s.document_id AND "
+			  "x.ordinal = s.ordinal"
+			  " WHERE s.document_id = ?1 AND s.ordinal = ?2",
 	[INDEX_CHUNK_TEXT] = "SELECT text FROM chunks"
 			     " WHERE document_id = ?1 AND unit = ?2 AND ordinal = ?3",
 	[INDEX_DOCUMENT_INFO] = "SELECT source, path, type, title, url, repo, version, archived,"

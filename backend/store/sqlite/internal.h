@@ -43,6 +43,9 @@ enum store_index_stmt {
 	INDEX_VECTOR,
 	INDEX_SEARCH_SECTIONS,
 	INDEX_SEARCH_PAGES,
+	INDEX_PUT_MARKS,
+	INDEX_PUT_DUPLICATE,
+	INDEX_LIST,
 	INDEX_PASSAGE,
 	INDEX_CHUNK_TEXT,
 	INDEX_DOCUMENT_INFO,
@@ -206,6 +209,8 @@ enum err_code store_sqlite_set_vector(struct store *base, int64_t pending_id, co
 enum err_code store_sqlite_hold(struct store *base, uint64_t *generation, struct err *err);
 void store_sqlite_release(struct store *base);
 void store_sqlite_maintain(struct store *base);
+enum err_code store_sqlite_list(struct store *base, struct str source, struct arena *arena,
+				struct store_listing *out, struct err *err);
 enum err_code store_sqlite_publish(struct store *base, int64_t wall_ms, struct err *err);
 void store_sqlite_rollback(struct store *base);
 enum err_code store_sqlite_cache_get(struct store *base, struct str model,

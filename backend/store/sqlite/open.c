@@ -102,6 +102,7 @@ static const struct store_ops sqlite_ops = {
 	.unchanged_id = store_sqlite_unchanged_id,
 	.put = store_sqlite_put,
 	.sweep = store_sqlite_sweep,
+	.list = store_sqlite_list,
 	.cache_get = store_sqlite_cache_get,
 	.cache_put = store_sqlite_cache_put,
 	.pending = store_sqlite_pending,

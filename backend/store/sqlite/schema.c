@@ -77,15 +77,29 @@ static const char index_v3[] =
 	"CREATE INDEX pending_by_turn ON pending(turn, id);"
 	"INSERT INTO meta VALUES('cache_key', '');";
 
+/*
+ * Version 4: what the indexer wants to know again of a document, and sections that say what another
+ * one says. Their row in `sections` holds no words, so that the triggers and FTS5 need not know of
+ * them; the words stand here.
+ */
+static const char index_v4[] =
+	"CREATE TABLE marks("
+	" document_id INTEGER PRIMARY KEY REFERENCES documents(id) ON DELETE CASCADE,"
+	" bytes BLOB NOT NULL);"
+	"CREATE TABLE duplicates("
+	" document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,"
+	" ordinal INTEGER NOT NULL, path TEXT NOT NULL, heading TEXT NOT NULL,"
+	" text TEXT NOT NULL, PRIMARY KEY(document_id, ordinal)) WITHOUT ROWID;";
+
 static const char cache_v1[] = "CREATE TABLE embeddings("
 			       " id INTEGER PRIMARY KEY,"
 			       " model TEXT NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL,"
 			       " UNIQUE(model, hash));";
 
-static const char *const index_steps[] = {index_v1, index_v2, index_v3};
+static const char *const index_steps[] = {index_v1, index_v2, index_v3, index_v4};
 static const char *const cache_steps[] = {cache_v1};
 
-const struct store_schema store_index_schema = {0x44424f54, index_steps, 3}; /* "DBOT" */
+const struct store_schema store_index_schema = {0x44424f54, index_steps, 4}; /* "DBOT" */
 const struct store_schema store_cache_schema = {0x44424f45, cache_steps, 1}; /* "DBOE" */
 
 static enum err_code apply_steps(struct store_db *db, const struct store_schema *schema,

@@ -283,42 +283,84 @@ static enum err_code put_document(struct store_sqlite *s, const struct store_doc
 	return code;
 }
 
-/* Writes the sections; their triggers index them. The page's text grows in `body`. */
+static enum err_code put_section(struct store_sqlite *s, const struct store_document *document,
+				 int64_t id, size_t ordinal, struct arena *arena, struct err *err)
+{
+	const struct store_section *section = &document->sections[ordinal];
+	bool words = !section->duplicate;
+	struct str identifiers = STR(""), none = STR("");
+	sqlite3_stmt *stmt;
+	enum err_code code = ERR_OK;
+
+	arena_reset(arena);
+	if (words)
+		code = store_text_identifiers(section->text, arena, &identifiers, err);
+	if (!code)
+		code = store_db_stmt(&s->index, INDEX_PUT_SECTION, &stmt, err);
+	if (code)
+		return code;
+	(void)sqlite3_bind_int64(stmt, 1, id);
+	(void)sqlite3_bind_int64(stmt, 2, (int64_t)ordinal);
+	(void)sqlite3_bind_int(stmt, 3, section->level);
+	store_db_bind_str(stmt, 4, section->anchor);
+	store_db_bind_str(stmt, 5, words ? document->title : none);
+	store_db_bind_str(stmt, 6, words ? section->path : none);
+	store_db_bind_str(stmt, 7, words ? section->heading : none);
+	store_db_bind_str(stmt, 8, words ? section->text : none);
+	store_db_bind_str(stmt, 9, identifiers);
+	(void)sqlite3_bind_int64(stmt, 10, section->first_line);
+	(void)sqlite3_bind_int64(stmt, 11, section->last_line);
+	code = store_db_run(&s->index, stmt, "writing a section", err);
+	if (!code && !words)
+		code = store_db_stmt(&s->index, INDEX_PUT_DUPLICATE, &stmt, err);
+	if (code || words)
+		return code;
+	(void)sqlite3_bind_int64(stmt, 1, id);
+	(void)sqlite3_bind_int64(stmt, 2, (int64_t)ordinal);
+	store_db_bind_str(stmt, 3, section->path);
+	store_db_bind_str(stmt, 4, section->heading);
+	store_db_bind_str(stmt, 5, section->text);
+	return store_db_run(&s->index, stmt, "writing a duplicate section", err);
+}
+
+/*
+ * Writes the sections; their triggers index them. The page's text grows in `body`, *searched is
+ * whether there is any that is to be found.
+ */
 static enum err_code put_sections(struct store_sqlite *s, const struct store_document *document,
-				  int64_t id, struct buf *body, struct err *err)
+				  int64_t id, struct buf *body, bool *searched, struct err *err)
 {
 	struct arena arena;
 	enum err_code code = ERR_OK;
 
+	*searched = document->section_count == 0;
 	arena_init(&arena, s->alloc, PUT_ARENA_MAX);
 	for (size_t i = 0; !code && i < document->section_count; i++) {
-		const struct store_section *section = &document->sections[i];
-		struct str identifiers;
-		sqlite3_stmt *stmt;
-
-		arena_reset(&arena);
-		code = store_text_identifiers(section->text, &arena, &identifiers, err);
-		if (!code)
-			code = store_db_stmt(&s->index, INDEX_PUT_SECTION, &stmt, err);
-		if (code)
-			break;
-		(void)sqlite3_bind_int64(stmt, 1, id);
-		(void)sqlite3_bind_int64(stmt, 2, (int64_t)i);
-		(void)sqlite3_bind_int(stmt, 3, section->level);
-		store_db_bind_str(stmt, 4, section->anchor);
-		store_db_bind_str(stmt, 5, document->title);
-		store_db_bind_str(stmt, 6, section->path);
-		store_db_bind_str(stmt, 7, section->heading);
-		store_db_bind_str(stmt, 8, section->text);
-		store_db_bind_str(stmt, 9, identifiers);
-		(void)sqlite3_bind_int64(stmt, 10, section->first_line);
-		(void)sqlite3_bind_int64(stmt, 11, section->last_line);
-		code = store_db_run(&s->index, stmt, "writing a section", err);
-		(void)buf_append(body, section->text);
+		code = put_section(s, document, id, i, &arena, err);
+		if (document->sections[i].duplicate)
+			continue;
+		*searched = true;
+		(void)buf_append(body, document->sections[i].text);
 		(void)buf_append_byte(body, '\n');
 	}
 	arena_release(&arena);
 	return code ? code : buf_ok(body, "the text of a page", err);
+}
+
+static enum err_code put_marks(struct store_sqlite *s, struct str marks, int64_t id,
+			       struct err *err)
+{
+	sqlite3_stmt *stmt;
+	enum err_code code;
+
+	if (!marks.len)
+		return ERR_OK;
+	code = store_db_stmt(&s->index, INDEX_PUT_MARKS, &stmt, err);
+	if (code)
+		return code;
+	(void)sqlite3_bind_int64(stmt, 1, id);
+	(void)sqlite3_bind_blob64(stmt, 2, marks.ptr, marks.len, SQLITE_STATIC);
+	return store_db_run(&s->index, stmt, "marking a document", err);
 }
 
 static enum err_code put_page(struct store_sqlite *s, const struct store_document *document,
@@ -410,6 +452,7 @@ enum err_code store_sqlite_put(struct store *base, const struct store_document *
 	struct vector_room room = {NULL, NULL};
 	struct buf body;
 	int64_t id;
+	bool searched;
 	enum err_code code = store_sqlite_check_running(s, err);
 
 	if (code)
@@ -432,8 +475,10 @@ enum err_code store_sqlite_put(struct store *base, const struct store_document *
 	}
 	code = put_document(s, document, &id, err);
 	if (!code)
-		code = put_sections(s, document, id, &body, err);
+		code = put_sections(s, document, id, &body, &searched, err);
 	if (!code)
+		code = put_marks(s, document->marks, id, err);
+	if (!code && searched)
 		code = put_page(s, document, id, buf_str(&body), err);
 	for (size_t i = 0; !code && i < document->chunk_count; i++)
 		code = put_chunk(s, &document->chunks[i], id, &room, err);
