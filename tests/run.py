@@ -407,7 +407,7 @@ def pytest(log, name, files, env=None, timeout=900):
 
 
 # These start docs-bot themselves; the others are clients of one running server.
-CLI_TESTS = ("test_cli.py", "test_bad_input.py", "test_bench.py", "test_rerank.py")
+CLI_TESTS = ("test_cli.py", "test_publish.py", "test_bad_input.py", "test_bench.py", "test_rerank.py")
 MAKE_RUN_TESTS = ("test_make_run.py",)
 DISPATCH_TESTS = ("test_dispatch.py",)
 SOURCE_TESTS = ("test_source_dir.py", "test_source_git.py", "test_source_site.py")
@@ -431,8 +431,8 @@ def dispatch(log):
 
 
 def make_run(log):
-    if not BACKGROUND.wait("model"):
-        return Result(failed=1, notes=[f"{MODEL} cannot be fetched; see test-logs/model.log"])
+    if not BACKGROUND.wait("models"):
+        return Result(failed=1, notes=["a model cannot be fetched; see test-logs/models.log"])
     return pytest(log, "make-run", [TESTS / "e2e" / f for f in MAKE_RUN_TESTS])
 
 

@@ -103,7 +103,8 @@ static json_t *report_json(const struct index_report *r)
 			 r->failed_repos ? "partial" : "success", "total_chunks",
 			 (json_int_t)r->total_chunks, "embedded_chunks",
 			 (json_int_t)r->embedded_chunks, "reused_chunks",
-			 (json_int_t)r->reused_chunks, "deleted_chunks",
+			 (json_int_t)r->reused_chunks, "pending_chunks",
+			 (json_int_t)r->pending_chunks, "deleted_chunks",
 			 (json_int_t)r->deleted_chunks, "documents", (json_int_t)r->documents,
 			 "duplicate_chunks", (json_int_t)r->duplicate_chunks, "masked_secrets",
 			 (json_int_t)r->masked_secrets, "skipped", skipped, "processed_repos",
@@ -119,7 +120,7 @@ static void print_report(const struct index_report *r, bool dry_run)
 	       (unsigned long long)r->embedded_chunks, (unsigned long long)r->reused_chunks,
 	       (unsigned long long)r->deleted_chunks, (double)r->took_us / 1e6);
 	if (r->pending_chunks)
-		printf("%llu chunks wait for their vectors: run `docs-bot index --resume`\n",
+		printf("%llu chunks wait for their vectors: `docs-bot index --resume` makes them\n",
 		       (unsigned long long)r->pending_chunks);
 	if (r->skip_count)
 		printf("%zu files skipped, see the log lines above\n", r->skip_count);

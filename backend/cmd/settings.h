@@ -10,7 +10,7 @@
 	  "folder of the embedded store (default: $XDG_DATA_HOME/docs-bot)")                       \
 	X(SET_STORE, "store", CONFIG_STRING, "sqlite", "DOCS_BOT_STORE", 0, 0, "sqlite",           \
 	  "where the index lives")                                                                 \
-	X(SET_MODEL, "model", CONFIG_STRING, "all-MiniLM-L6-v2", "EMBEDDING_MODEL", 0, 0, NULL,    \
+	X(SET_MODEL, "model", CONFIG_STRING, "all-mpnet-base-v2", "EMBEDDING_MODEL", 0, 0, NULL,    \
 	  "embedding model: a name (see `model list`) or a folder")                                \
 	X(SET_MODELS_DIR, "models_dir", CONFIG_STRING, "", "DOCS_BOT_MODELS_DIR", 0, 0, NULL,      \
 	  "folder of the embedding models (default: $XDG_DATA_HOME/docs-bot/models)")              \

@@ -2,6 +2,7 @@
 
 import http.client
 import http.server
+import json
 import os
 import re
 import shutil
@@ -10,12 +11,14 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from conftest import ROOT, SITE
 
 START_SECONDS = 300
+SMALL_MODEL = "all-MiniLM-L6-v2"
 
 
 def free_port():
@@ -68,6 +71,30 @@ class Assistant:
             time.sleep(0.05)
         raise AssertionError(self.output)
 
+    def wait_output(self, words):
+        while words not in self.output:
+            assert self.process.poll() is None and time.monotonic() < self.begin + START_SECONDS, \
+                self.output
+            time.sleep(0.05)
+
+    def wait_embedded(self):
+        self.wait_ready()
+        while json.loads(self.get("/readyz")[1])["index"]["pending"]:
+            assert time.monotonic() < self.begin + START_SECONDS, self.output
+            time.sleep(0.1)
+
+    def others(self):
+        """The processes of docs-bot that work on this user's index: (pid, command line)."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except (OSError, ValueError):
+                continue
+            if "docs-bot --models-dir" in command and str(self.home) in command:
+                found.append((int(entry.name), command))
+        return found
+
     def __enter__(self):
         return self
 
@@ -85,6 +112,7 @@ def home(tmp_path):
 
 
 def test_first_and_second_run(home):
+    """With the default model, which takes its time: the page answers before it has embedded."""
     with Assistant(home, DOCS=SITE, LLM="local") as first:
         first.wait_ready()
         assert "LLM=local is not part of this version" in first.output
@@ -93,11 +121,38 @@ def test_first_and_second_run(home):
         status, found = first.get("/api/search?q=retain+pods+of+finished+trials")
         assert status == 200 and "trial-pods" in found
         assert "https://www.kubeflow.org/docs/components/katib/trial-pods/" in found
+        assert re.search(r"ready: open http://127\.0\.0\.1:\d+", first.output)
+        first.wait_embedded()
+        first.wait_output("Every chunk has its vector")
     with Assistant(home, DOCS=SITE) as second:
         took = second.wait_ready()
         assert re.search(r"\b0 embedded", second.output), second.output
+        assert json.loads(second.get("/readyz")[1])["index"]["pending"] == 0
+        assert "in the background" not in second.output
     # Five seconds are promised; this leaves room for a machine that does other things meanwhile.
     assert took < 15, second.output
+    assert not second.others()
+
+
+def test_a_stopped_run_goes_on_embedding_next_time(home, tmp_path):
+    """The embedding that dies leaves the service as it is; what was made is not made again."""
+    folder = tmp_path / "many"
+    for part in range(15):
+        shutil.copytree(SITE, folder / f"part{part}")
+        for page in (folder / f"part{part}").rglob("*.md"):
+            page.write_text(page.read_text().replace(". ", f", in part {part}. "))
+    with Assistant(home, DOCS=folder, MODEL=SMALL_MODEL) as first:
+        first.wait_ready()
+        assert "in the background" in first.output
+        [embedding] = [pid for pid, command in first.others() if "--resume" in command]
+        os.kill(embedding, signal.SIGKILL)
+        first.wait_output("Embedding has stopped")
+        assert "trial-pods" in first.get("/api/search?q=retain+pods+of+finished+trials")[1]
+        assert json.loads(first.get("/readyz")[1])["index"]["pending"] > 0
+    assert not first.others()
+    with Assistant(home, DOCS=folder, MODEL=SMALL_MODEL) as second:
+        second.wait_embedded()
+        second.wait_output("Every chunk has its vector")
 
 
 def test_unreachable_website_falls_back_to_the_user_guide(home):
