@@ -269,18 +269,23 @@ out:
 	return code;
 }
 
+/* Even this needs memory; a transaction left open would refuse the next one. */
 static void end_read(struct store_sqlite *s)
 {
-	if (!sqlite3_get_autocommit(s->index.handle))
-		(void)sqlite3_exec(s->index.handle, "COMMIT", NULL, NULL, NULL);
+	for (int tries = 0; tries < 2 && !sqlite3_get_autocommit(s->index.handle); tries++)
+		(void)sqlite3_exec(s->index.handle, tries ? "ROLLBACK" : "COMMIT", NULL, NULL,
+				   NULL);
 }
 
 /* Begins a read transaction and looks at the state that it will see to its end. */
 static enum err_code begin_read(struct store_sqlite *s, struct store_state *state, struct err *err)
 {
 	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, INDEX_BEGIN_READ, &stmt, err);
+	enum err_code code;
 
+	if (!s->running)
+		end_read(s); /* of a call for which memory had run out */
+	code = store_db_stmt(&s->index, INDEX_BEGIN_READ, &stmt, err);
 	if (!code)
 		code = store_db_run(&s->index, stmt, "reading vectors", err);
 	return code ? code : store_sqlite_state(s, NULL, state, err);
