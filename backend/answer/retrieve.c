@@ -9,11 +9,11 @@
 #include "base/vec.h"
 
 enum {
-	WINDOW_DEPTH = 150, /* hits taken from each ranking */
-	SECTION_DEPTH = 200,
-	PARAGRAPH_DEPTH = 400,
-	WORDS_DEPTH = 200,
-	PAGE_WORDS_DEPTH = 100,
+	WINDOW_DEPTH = 100, /* hits taken from each ranking */
+	SECTION_DEPTH = 120,
+	PARAGRAPH_DEPTH = 200,
+	WORDS_DEPTH = 120,
+	PAGE_WORDS_DEPTH = 60,
 	PAGE_SECTIONS = 3, /* results of one page, so that a long one leaves room for others */
 	WEIGHT_MAX = 100,
 	QUERY_PARTS_MAX = 4, /* of an over-long query that are embedded */
@@ -68,6 +68,7 @@ struct retrieve_tuning retrieve_tuning_default(void)
 		.section_weight = {0.3, 1, 1, 1.5, 0},
 		.within_page = 1,
 		.archived_factor = 0.8,
+		.pull_request_min = 0.4,
 		.context_tokens = 2000,
 	};
 }
@@ -270,6 +271,15 @@ static enum err_code search_all(struct search *s, struct fused_list *fused, stru
 	return ERR_OK;
 }
 
+/* A pull request that only shares words with the question; while vectors are missing nobody knows. */
+static bool irrelevant(const struct search *s, const struct retrieve_result *result)
+{
+	bool known = s->hits[SIGNAL_WINDOWS].count || s->hits[SIGNAL_SECTIONS].count ||
+		     s->hits[SIGNAL_PARAGRAPHS].count;
+	return known && str_eq(result->passage.type, STR("pull_request")) &&
+	       result->cosine < s->tuning->pull_request_min;
+}
+
 /* Whether the page has as many sections among the results as it may have. */
 static bool crowded(const struct retrieve_results *results, int64_t document_id)
 {
@@ -295,7 +305,8 @@ static enum err_code fill_results(const struct search *s, const struct fused_lis
 				   out->count + 1, s->arena, slot, err);
 		if (code == ERR_NOTFOUND)
 			code = ERR_OK; /* replaced by an index run a moment ago */
-		else if (!code && str_trim(slot->passage.text).len > slot->passage.heading.len)
+		else if (!code && !irrelevant(s, slot) &&
+			 str_trim(slot->passage.text).len > slot->passage.heading.len)
 			out->count++; /* a bare heading answers nothing */
 	}
 	return code;

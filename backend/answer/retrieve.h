@@ -33,7 +33,8 @@ struct retrieve_tuning {
 	double section_weight[SIGNAL_COUNT]; /* and among the sections of a page */
 	double within_page;     /* what a section loses for being worse than its page's best */
 	double archived_factor; /* of the score of archived pages nobody asked for, 0 … 1 */
-	size_t context_tokens;  /* to which the texts of the first five results may grow */
+	double pull_request_min; /* least cosine of a pull request among the results (KEP-867: 0.4) */
+	size_t context_tokens;   /* to which the texts of the first five results may grow */
 };
 
 /* Chosen by cross-validation on the question sets, see docs/decisions/0002-retrieval.md. */

@@ -6,6 +6,7 @@ enum err_code query_tuning(const struct context *ctx, struct retrieve_tuning *ou
 	*out = retrieve_tuning_default();
 	out->within_page = config_float(config, SET_WITHIN_PAGE);
 	out->archived_factor = config_float(config, SET_ARCHIVED_FACTOR);
+	out->pull_request_min = config_float(config, SET_PULL_REQUEST_MIN);
 	out->context_tokens = (size_t)config_int(config, SET_CONTEXT_TOKENS);
 	enum err_code code = retrieve_weights_parse(str_c(config_string(config, SET_PAGE_WEIGHTS)),
 						    out->page_weight, err);

@@ -48,6 +48,8 @@
 	  "what a section loses for matching worse than its page's best")                          \
 	X(SET_ARCHIVED_FACTOR, "archived_factor", CONFIG_FLOAT, "0.8", NULL, 0, 1, NULL,           \
 	  "of the score of legacy and archived pages that the question does not ask for")          \
+	X(SET_PULL_REQUEST_MIN, "pull_request_min", CONFIG_FLOAT, "0.4", NULL, -1, 1, NULL,        \
+	  "least cosine of a pull request among the results")                                      \
 	X(SET_CONTEXT_TOKENS, "context_tokens", CONFIG_INT, "2000", NULL, 0, 100000, NULL,         \
 	  "to which the texts of the first five results may grow; 0: sections alone")              \
 	X(SET_RERANK_URL, "rerank_url", CONFIG_STRING, "", "RERANK_URL", 0, 0, NULL,               \

@@ -80,6 +80,13 @@ static const struct page pages[] = {
 	{"old.md", "doc", "kubeflow/website", "1.2", true, {"retain keeps pods of trials", NULL}},
 	{"one.yaml", "code", "kubeflow/katib", "", false, {"kind Experiment retain true", NULL}},
 	{"two.yaml", "code", "kubeflow/katib", "", false, {"kind Trial pods", NULL}},
+	{"1.md", "pull_request", "kubeflow/katib", "", false, {"yankee", NULL}},
+	{"2.md",
+	 "pull_request",
+	 "kubeflow/katib",
+	 "",
+	 false,
+	 {"yankee one two three four five six seven eight nine ten eleven twelve", NULL}},
 	{"long.md",
 	 "doc",
 	 "",
@@ -196,6 +203,18 @@ static void filters_find_what_others_crowd_out(void **state)
 	assert_int_equal(find(*state, "pods", &options).count, 0);
 }
 
+static void pull_requests_have_to_be_relevant(void **state)
+{
+	struct retrieve_tuning tuning = retrieve_tuning_default();
+	struct retrieve_options options = {
+		.top_k = 5, .tuning = &tuning, .type = STR("pull_request")};
+	struct retrieve_results results = find(*state, "yankee", &options);
+	assert_int_equal(results.count, 1);
+	assert_path(&results, 0, "1.md");
+	tuning.pull_request_min = 0.1;
+	assert_int_equal(find(*state, "yankee", &options).count, 2);
+}
+
 static void results_grow_to_their_neighbours(void **state)
 {
 	struct retrieve_tuning tuning = retrieve_tuning_default();
@@ -257,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(archived_pages_stand_back_unless_asked_for),
 		cmocka_unit_test(filters_find_what_others_crowd_out),
+		cmocka_unit_test(pull_requests_have_to_be_relevant),
 		cmocka_unit_test(results_grow_to_their_neighbours),
 		cmocka_unit_test(no_section_stands_in_two_results),
 		cmocka_unit_test(weights_are_read),

@@ -98,8 +98,8 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 	[INDEX_CHUNK_TEXT] = "SELECT text FROM chunks"
 			     " WHERE document_id = ?1 AND unit = ?2 AND ordinal = ?3",
 	[INDEX_DOCUMENT_INFO] = "SELECT source, path, type, title, url, repo, version, archived,"
-				" (SELECT count(*) FROM sections WHERE document_id = documents.id)"
-				" FROM documents WHERE id = ?1",
+				" (SELECT coalesce(max(ordinal) + 1, 0) FROM sections"
+				"  WHERE document_id = documents.id) FROM documents WHERE id = ?1",
 	[INDEX_DOCUMENT_BY_PATH] = "SELECT id, (SELECT count(*) FROM sections"
 				   " WHERE document_id = documents.id) FROM documents"
 				   " WHERE path = ?1 ORDER BY source LIMIT 1",
