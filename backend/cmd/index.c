@@ -99,16 +99,22 @@ static json_t *report_json(const struct index_report *r)
 					   "reason", json_from_str(r->skipped[i].reason)));
 	for (size_t i = 0; i < r->repo_count; i++)
 		json_array_append_new(repos, repo_json(&r->repos[i]));
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "status",
-			 r->failed_repos ? "partial" : "success", "total_chunks",
-			 (json_int_t)r->total_chunks, "embedded_chunks",
-			 (json_int_t)r->embedded_chunks, "reused_chunks",
-			 (json_int_t)r->reused_chunks, "pending_chunks",
-			 (json_int_t)r->pending_chunks, "deleted_chunks",
-			 (json_int_t)r->deleted_chunks, "documents", (json_int_t)r->documents,
-			 "duplicate_chunks", (json_int_t)r->duplicate_chunks, "masked_secrets",
-			 (json_int_t)r->masked_secrets, "skipped", skipped, "processed_repos",
-			 repos, "took_ms", (json_int_t)(r->took_us / 1000));
+	json_t *report = json_pack("{s:s}", "status", r->failed_repos ? "partial" : "success");
+	const struct {
+		const char *key;
+		uint64_t count;
+	} counts[] = {
+		{"total_chunks", r->total_chunks},         {"embedded_chunks", r->embedded_chunks},
+		{"reused_chunks", r->reused_chunks},       {"pending_chunks", r->pending_chunks},
+		{"deleted_chunks", r->deleted_chunks},     {"documents", r->documents},
+		{"duplicate_chunks", r->duplicate_chunks}, {"masked_secrets", r->masked_secrets}};
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		json_object_set_new(report, counts[i].key,
+				    json_integer((json_int_t)counts[i].count));
+	json_object_set_new(report, "skipped", skipped);
+	json_object_set_new(report, "processed_repos", repos);
+	json_object_set_new(report, "took_ms", json_integer((json_int_t)(r->took_us / 1000)));
+	return report;
 }
 
 static void print_report(const struct index_report *r, bool dry_run)

@@ -1,7 +1,9 @@
 """Many sources in one run: git repositories, folders, a configuration, and ones that fail."""
 
+import http.server
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -175,6 +177,66 @@ sources:
     assert urls["deploy/pod.yaml"] == blob + "deploy/pod.yaml#L1-L4"
     hugo = bot.run("--json", "search", "GJSON successCondition").json["results"][0]
     assert hugo["url"].startswith("https://docs.example/docs/")
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    """A website of three pages, the last of which is linked from the second alone."""
+
+    TEXTS = {
+        "/docs/": ("Start", '<a href="guide/">guide</a> All about tungsten.'),
+        "/docs/guide/": ("Guide", '<h2 id="melt">Melt</h2><p>How tungsten melts at last.</p>'
+                                  '<a href="more.html">more</a>'),
+        "/docs/guide/more.html": ("More", "<p>Filaments are made of it.</p>"),
+    }
+
+    def do_GET(self):
+        found = self.TEXTS.get(self.path)
+        if self.path.startswith("/broken"):
+            self.send_response(503)
+        else:
+            self.send_response(200 if found else 404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        if found:
+            title, body = found
+            self.wfile.write(f"<html><head><title>{title}</title></head><body><main><h1>{title}</h1>"
+                             f"{body}</main></body></html>".encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def website():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_website_beside_a_repository_and_one_that_is_down(bot, repositories, config, website):
+    file = config(f"""
+sources:
+- name: site
+  url: {website}/docs/
+  rate: 100
+- name: alpha
+  url: {address(repositories["alpha"])}
+- name: down
+  url: {website}/broken.git
+""")
+    run = bot.run("--config", file, "--json", "index")
+    assert run.code == 1, run.err
+    assert run.json["status"] == "partial"
+    site, alpha, down = run.json["processed_repos"]
+    assert site["documents"] == 3 and alpha["documents"] == 3
+    assert down["repo"] == "down" and "503" in down["error"]
+    results = bot.run("--json", "search", "--top-k", "20", "melts at last").json["results"]
+    assert f"{website}/docs/guide/#melt" in [r["url"] for r in results]
+    assert paths_of(bot, "argon")
 
 
 def test_source_selects_configured_ones(bot, repositories, config):

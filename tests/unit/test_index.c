@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -370,6 +371,48 @@ static void many_sources_are_listed_at_once(void **state)
 	}
 }
 
+/* A source whose listing waits until another one is listed as well, and then fails. */
+struct meeting {
+	struct source base;
+	atomic_int *arrived;
+};
+
+static enum err_code meeting_list(struct source *s, struct arena *arena, struct source_list *out,
+				  struct err *err)
+{
+	atomic_int *arrived = ((struct meeting *)s)->arrived;
+	atomic_fetch_add(arrived, 1);
+	for (int i = 0; i < 3000 && atomic_load(arrived) < 2; i++) {
+		struct timespec wait = {0, 10000000};
+		nanosleep(&wait, NULL);
+	}
+	return err_set(err, ERR_UNAVAILABLE,
+		       atomic_load(arrived) < 2 ? "nobody else came" : "the host is down");
+}
+
+static const struct source_ops meeting_ops = {.list = meeting_list};
+
+static void sources_are_listed_at_the_same_time(void **state)
+{
+	struct fixture *f = *state;
+	atomic_int arrived = 0;
+	struct meeting a = {{.ops = &meeting_ops, .name = "a", .repo = "", .web_url = ""},
+			    &arrived};
+	struct meeting b = a;
+	b.base.name = "b";
+	const struct index_source sources[] = {{.source = &a.base}, {.source = &b.base}};
+	const struct index_deps deps = {.embedder = &f->site.fake.embedder,
+					.alloc = alloc_default(),
+					.clock = clock_system()};
+	f->site.options.dry_run = true;
+	assert_int_equal(
+		index_run(&deps, &f->site.options, sources, 2, &f->arena, &f->report, &f->err),
+		ERR_UNAVAILABLE);
+	assert_int_equal(f->report.failed_repos, 2);
+	assert_string_equal(f->report.repos[0].error, "the host is down");
+	assert_string_equal(f->report.repos[1].error, "the host is down");
+}
+
 /* The first section of the page that a query finds. */
 static struct store_passage passage_of(struct fixture *f, struct str query)
 {
@@ -706,6 +749,7 @@ int main(void)
 		TEST(a_source_that_fails_does_not_stop_the_others),
 		TEST(when_every_source_fails_nothing_changes),
 		TEST(many_sources_are_listed_at_once),
+		TEST(sources_are_listed_at_the_same_time),
 		TEST(documents_are_labelled),
 		TEST(code_on_github_is_linked_by_its_lines),
 		TEST(secrets_are_never_stored),
