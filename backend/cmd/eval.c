@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "cmd/eval_gate.h"
@@ -11,6 +12,8 @@
 enum {
 	SET_BYTES_MAX = 64 << 20,
 	REPORT_BYTES_MAX = 256 << 20,
+	PROGRESS_BAR_US = 100000,
+	PROGRESS_LINE_US = 5000000,
 	CONTEXT_TOKENS = 2000,
 	CONTEXT_TOKENS_MAX = 1000000,
 };
@@ -83,6 +86,29 @@ static int parse_options(struct context *ctx, struct eval_options *out)
 	return EXIT_DONE;
 }
 
+/* A line that is written over on a terminal, else one every few seconds. */
+struct progress {
+	const struct clock *clock;
+	bool terminal, shown;
+	int64_t started_us, last_us;
+};
+
+static void show_progress(void *ctx, size_t done, size_t total)
+{
+	struct progress *p = ctx;
+	int64_t now = clock_monotonic_us(p->clock);
+	bool last = done == total && p->shown && p->terminal;
+	if (now - p->last_us < (p->terminal ? PROGRESS_BAR_US : PROGRESS_LINE_US) && !last)
+		return;
+	p->last_us = now;
+	p->shown = true;
+	double seconds = (double)(now - p->started_us) / 1e6;
+	fprintf(stderr, "%s%zu of %zu questions, %.0f/s, %.0f s left%s", p->terminal ? "\r" : "",
+		done, total, seconds > 0 ? (double)done / seconds : 0,
+		seconds * (double)(total - done) / (double)done,
+		p->terminal && !last ? "   " : "\n");
+}
+
 /* Runs the sets and makes the report; *report is the caller's. */
 static enum err_code run_sets(struct context *ctx, const struct eval_options *options,
 			      json_t **report, struct err *err)
@@ -102,7 +128,14 @@ static enum err_code run_sets(struct context *ctx, const struct eval_options *op
 					 .cancelled = ctx->stop,
 					 .rerank = session.rerank};
 	const struct eval_setup setup = {session.embedder->model, session.embedder->precision};
-	code = eval_run(&deps, &set, options, ctx->arena, &result, err);
+	struct progress progress = {.clock = ctx->clock,
+				    .terminal = isatty(STDERR_FILENO),
+				    .started_us = clock_monotonic_us(ctx->clock)};
+	progress.last_us = progress.started_us;
+	struct eval_options watched = *options;
+	watched.progress = show_progress;
+	watched.progress_ctx = &progress;
+	code = eval_run(&deps, &set, &watched, ctx->arena, &result, err);
 	if (!code)
 		code = eval_report_make(&result, &setup, ctx->arena, report, err);
 	query_close(&session);

@@ -103,9 +103,11 @@ static void print_kept(const json_t *profiles, FILE *out)
 		fprintf(out, "\nvariants that keep the page among the five, %s: %.3f\n",
 			json_string_value(json_object_get(profile, "name")), real(all, "share"));
 		json_object_foreach(json_object_get(all, "changes"), change, kept)
+		{
 			fprintf(out, "  %-*s  %.3f  (%lld of %lld)\n", NAME_WIDTH, change,
 				real(kept, "share"), json_get_int(kept, "kept", 0),
 				json_get_int(kept, "counted", 0));
+		}
 	}
 }
 
@@ -139,8 +141,10 @@ static void print_baseline(const json_t *baseline, FILE *out)
 		}
 	}
 	json_object_foreach(json_object_get(baseline, "figures"), name, figure)
+	{
 		fprintf(out, "  %-*s  %.3f → %.3f\n", NAME_WIDTH, name, real(figure, "before"),
 			real(figure, "now"));
+	}
 }
 
 void eval_print(const json_t *report, FILE *out)
@@ -158,6 +162,8 @@ void eval_print(const json_t *report, FILE *out)
 	if (json_object_get(report, "answers"))
 		fputs("\nanswers\n", out);
 	json_object_foreach(json_object_get(report, "answers"), name, value)
+	{
 		fprintf(out, "  %-*s  %.3f\n", NAME_WIDTH, name, json_number_value(value));
+	}
 	fprintf(out, "\nlatency p50 %.1f ms, p95 %.1f ms\n", real(ms, "p50"), real(ms, "p95"));
 }

@@ -132,7 +132,9 @@ static void write_summary(const json_t *report, struct buf *out)
 	size_t i;
 	html(out, "<table>\n<tr><th></th>");
 	json_array_foreach(profiles, i, profile)
+	{
 		heading(out, "<th class=\"n\">", profile, "name", "</th>");
+	}
 	json_array_foreach(differences, i, d)
 	{
 		heading(out, "<th class=\"n\">", d, "of", "");
@@ -142,11 +144,15 @@ static void write_summary(const json_t *report, struct buf *out)
 		const char *name = metric_name((enum metric)m);
 		buf_printf(out, "</tr>\n<tr><th>%s</th>", name);
 		json_array_foreach(profiles, i, profile)
+		{
 			share_cell(out, real(json_object_get(profile, "retrieval"), name),
 				   json_object_get(json_object_get(profile, "intervals"), name));
+		}
 		json_array_foreach(differences, i, d)
+		{
 			difference_cell(out, real(json_object_get(d, "retrieval"), name),
 					json_object_get(json_object_get(d, "intervals"), name));
+		}
 	}
 	html(out, "</tr>\n<tr><th>context tokens</th>");
 	json_array_foreach(profiles, i, profile)
@@ -384,9 +390,11 @@ static bool is_gold(const json_t *question, struct str path)
 {
 	const json_t *gold = json_object_get(question, "gold_pages"), *page;
 	size_t i;
-	json_array_foreach(gold, i,
-			   page) if (json_is_string(page) &&
-				     str_eq(path, str_c(json_string_value(page)))) return true;
+	json_array_foreach(gold, i, page)
+	{
+		if (json_is_string(page) && str_eq(path, str_c(json_string_value(page))))
+			return true;
+	}
 	return false;
 }
 
@@ -449,7 +457,10 @@ static void write_question(const json_t *report, const json_t *question, struct 
 	heading(out, "", question, "group", " ");
 	heading(out, "", question, "change", "</small></p>\n");
 	write_strings(json_object_get(question, "gold_pages"), "Gold pages", out);
-	json_array_foreach(profiles, i, profile) write_hits(question, profile, out);
+	json_array_foreach(profiles, i, profile)
+	{
+		write_hits(question, profile, out);
+	}
 	if (answer) {
 		heading(out, "<p>Answer: ", answer, "route", "");
 		buf_printf(out, ", facts %.2f, %.1f ms</p>\n", real(answer, "fact_recall"),
@@ -471,8 +482,11 @@ static void write_files(const json_t *rows, struct buf *out)
 {
 	const json_t *row;
 	size_t i;
-	json_array_foreach(rows, i, row) if (str_eq(json_get_str(row, "by"), STR("file")))
-		heading(out, "<code>", row, "name", "</code> ");
+	json_array_foreach(rows, i, row)
+	{
+		if (str_eq(json_get_str(row, "by"), STR("file")))
+			heading(out, "<code>", row, "name", "</code> ");
+	}
 }
 
 static void write_report(const json_t *report, struct buf *out)
@@ -493,16 +507,23 @@ static void write_report(const json_t *report, struct buf *out)
 	write_answers(report, out);
 	html(out, "<h3>Latency</h3>\n");
 	json_array_foreach(json_object_get(report, "profiles"), i, profile)
+	{
 		write_histogram(questions, profile, out);
+	}
 	html(out, "<h3>Questions</h3>\n");
-	json_array_foreach(questions, i, question) if (!json_object_get(question, "variant_of"))
-		write_question(report, question, out);
+	json_array_foreach(questions, i, question)
+	{
+		if (!json_object_get(question, "variant_of"))
+			write_question(report, question, out);
+	}
 	if (!json_object_get(report, "metamorphic_kept"))
 		return;
 	html(out, "<h3>Variants without the page among the five</h3>\n");
-	json_array_foreach(questions, i, question) if (json_object_get(question, "variant_of") &&
-						       is_lost(report, question))
-		write_question(report, question, out);
+	json_array_foreach(questions, i, question)
+	{
+		if (json_object_get(question, "variant_of") && is_lost(report, question))
+			write_question(report, question, out);
+	}
 }
 
 enum err_code eval_page_write(const json_t *const *reports, size_t count, struct buf *out,

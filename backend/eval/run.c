@@ -199,6 +199,8 @@ enum err_code eval_run(const struct answer_deps *deps, const struct question_set
 		if (code && code != ERR_CANCELLED)
 			err_context(err, "question %.*s", STR_ARG(set->items[i].id));
 		arena_release(&run.scratch);
+		if (options->progress && !code)
+			options->progress(options->progress_ctx, i + 1, set->count);
 	}
 	finish_answers(&tally, &out->answers);
 	return code;

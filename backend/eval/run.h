@@ -10,6 +10,9 @@ struct eval_options {
 	bool profiles[EVAL_PROFILES]; /* which to run; one at least */
 	bool answers;                 /* measure answers too; those are of this program's method */
 	size_t context_tokens;        /* budget of EVAL_DOCS_BOT for fact_recall@5; 0: none */
+	/* Told after each question, on the thread of the run; may be NULL. */
+	void (*progress)(void *ctx, size_t done, size_t total);
+	void *progress_ctx;
 };
 
 /* One question by one method. */

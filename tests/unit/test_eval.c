@@ -246,7 +246,8 @@ static void run_set_with(struct run_fixture *f, const struct eval_options *optio
 		fail_msg("%s", f->err.message);
 }
 
-static const struct eval_options both = {{true, true}, true, 2000};
+static const struct eval_options both = {
+	.profiles = {true, true}, .answers = true, .context_tokens = 2000};
 
 static void a_run_measures_retrieval_and_answers(void **state)
 {
@@ -281,6 +282,24 @@ static void a_run_measures_retrieval_and_answers(void **state)
 	assert_false(f->result.outcomes[3].answered);
 }
 
+static void count_calls(void *ctx, size_t done, size_t total)
+{
+	size_t *calls = ctx;
+	assert_int_equal(done, ++*calls);
+	assert_int_equal(total, 6);
+}
+
+static void the_run_tells_how_far_it_is(void **state)
+{
+	size_t calls = 0;
+	struct eval_options options = both;
+	options.answers = false;
+	options.progress = count_calls;
+	options.progress_ctx = &calls;
+	run_set_with(*state, &options);
+	assert_int_equal(calls, 6);
+}
+
 static void a_stop_ends_the_run(void **state)
 {
 	struct run_fixture *f = *state;
@@ -294,7 +313,7 @@ static void a_stop_ends_the_run(void **state)
 static void variants_count_where_the_original_is_found(void **state)
 {
 	struct run_fixture *f = *state;
-	run_set_with(f, &(struct eval_options){{true, false}, false, 2000});
+	run_set_with(f, &(struct eval_options){.profiles = {true, false}, .context_tokens = 2000});
 	struct eval_kept all = eval_count_kept(&f->result, EVAL_DOCS_BOT, STR(""));
 	struct eval_kept upper = eval_count_kept(&f->result, EVAL_DOCS_BOT, STR("upper"));
 	struct eval_kept other = eval_count_kept(&f->result, EVAL_DOCS_BOT, STR("other"));
@@ -443,7 +462,7 @@ static void the_report_has_every_figure(void **state)
 	assert_true(str_eq(json_get_str(json_array_get(failures, 0), "id"), STR("2")));
 	json_decref(report);
 	/* one method alone: no comparison, no answers of the KEP's */
-	run_set_with(f, &(struct eval_options){{false, true}, false, 2000});
+	run_set_with(f, &(struct eval_options){.profiles = {false, true}, .context_tokens = 2000});
 	if (eval_report_make(&f->result, &setup, &f->arena, &report, &f->err))
 		fail_msg("%s", f->err.message);
 	near(figure(report, "hit@10"), figure(report, "kep.hit@10"));
@@ -578,6 +597,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_run_measures_retrieval_and_answers, open_run,
 						close_run),
 		cmocka_unit_test_setup_teardown(a_stop_ends_the_run, open_run, close_run),
+		cmocka_unit_test_setup_teardown(the_run_tells_how_far_it_is, open_run, close_run),
 		cmocka_unit_test_setup_teardown(variants_count_where_the_original_is_found,
 						open_run, close_run),
 		cmocka_unit_test_setup_teardown(the_kep_reads_whole_windows, open_run, close_run),
