@@ -399,6 +399,10 @@ static void *meddle(void *ctx, void *ptr, size_t size)
 		assert_true(fputs("more", file) >= 0);
 		assert_int_equal(fclose(file), 0);
 	}
+	if (size == 0) {
+		alloc_free(alloc_default(), ptr);
+		return NULL;
+	}
 	return alloc_resize(alloc_default(), ptr, size);
 }
 
