@@ -97,6 +97,40 @@ time="2025-01-20T09:14:13Z" level=error msg="context deadline exceeded" elapsed=
 """,
 )
 
+# Other programs than above, and in front of the question.
+DUMPS_ABOVE = (
+    """
+25/01/20 10:02:11 WARN TaskSetManager: Lost task 3.0 in stage 2.0 (TID 41) (10.1.4.19 executor 2)
+java.io.IOException: No space left on device
+	at java.base/sun.nio.ch.FileDispatcherImpl.write0(Native Method)
+	at java.base/sun.nio.ch.FileDispatcherImpl.write(FileDispatcherImpl.java:62)
+	at java.base/java.nio.channels.Channels$WritableByteChannelImpl.write(Channels.java:463)
+	at java.base/java.util.concurrent.ThreadPoolExecutor.runWorker(ThreadPoolExecutor.java:1136)
+Caused by: java.nio.file.FileSystemException: /tmp/blockmgr-0f/1c/temp: No space left on device
+	... 14 more
+""",
+    """```
+{"level":"error","ts":1737363243.117,"logger":"controller","msg":"Reconciler error","name":"x1","reconcileID":"6f0c2a"}
+{"level":"info","ts":1737363243.118,"logger":"controller","msg":"Starting workers","worker count":1}
+{"level":"error","ts":1737363248.402,"logger":"controller","msg":"Reconciler error","name":"x1","reconcileID":"91be77"}
+```
+""",
+    """
+LAST SEEN   TYPE      REASON             OBJECT          MESSAGE
+3m12s       Warning   FailedScheduling   pod/x1-worker   0/6 nodes are available: 2 Insufficient cpu, 4 node(s) had untolerated taint.
+3m11s       Normal    NotTriggerScaleUp  pod/x1-worker   pod didn't trigger scale-up: 1 max node group size reached
+58s         Warning   FailedMount        pod/x1-worker   MountVolume.SetUp failed for volume "v": object "a"/"b" not registered
+""",
+    """
+ERROR: Cannot install a==1.4.2 and b==0.9 because these package versions have conflicting dependencies.
+The conflict is caused by:
+    a 1.4.2 depends on protobuf<5 and >=4.21
+    b 0.9 depends on protobuf>=5.26
+ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/en/latest/topics/dependency-resolution/
+make: *** [Makefile:31: deps] Error 1
+""",
+)
+
 
 class Lot:
     """Numbers that depend on a name alone, whatever the version of Python."""
@@ -169,6 +203,7 @@ CHANGES = (
     ("rephrased", rephrased),
     ("small_talk", lambda text, lot: FRAMES[lot.below(len(FRAMES))].format(text)),
     ("error_dump", lambda text, lot: text + "\n" + DUMPS[lot.below(len(DUMPS))]),
+    ("error_above", lambda text, lot: DUMPS_ABOVE[lot.below(len(DUMPS_ABOVE))] + "\n" + text),
 )
 
 
