@@ -8,7 +8,7 @@ ifneq ($(origin MODEL),command line)
 unexport MODEL
 endif
 
-.PHONY: help run test build eval bench lint fuzz asan install clean
+.PHONY: help run test build eval bench lint fuzz asan crash install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (default 60)
 
 asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/test --only build-asan --only unit-asan
+
+crash: ## kill 200 index runs at random moments (CRASH_KILLS= CRASH_SEED=), check what is left
+	@CRASH_KILLS="$${CRASH_KILLS:-200}" scripts/test --only crash
 
 install: build ## into PREFIX (default /usr/local), below DESTDIR if set
 	@cmake --install build/release --prefix "$(PREFIX)"

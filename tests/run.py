@@ -409,12 +409,18 @@ def pytest(log, name, files, env=None, timeout=900):
 # These start docs-bot themselves; the others are clients of one running server.
 CLI_TESTS = ("test_cli.py", "test_publish.py", "test_bad_input.py", "test_bench.py", "test_rerank.py")
 MAKE_RUN_TESTS = ("test_make_run.py",)
+CRASH_TESTS = ("test_crash.py",)
 DISPATCH_TESTS = ("test_dispatch.py",)
 SOURCE_TESTS = ("test_source_dir.py", "test_source_git.py", "test_source_site.py")
 
 
 def cli(log):
     return pytest(log, "cli", [TESTS / "e2e" / f for f in CLI_TESTS])
+
+
+def crash(log):
+    """CRASH_KILLS runs are killed at random moments; `make crash` kills 200."""
+    return pytest(log, "crash", [TESTS / "e2e" / f for f in CRASH_TESTS])
 
 
 def sources(log):
@@ -485,7 +491,7 @@ def server(log):
         return without_index()
     files = [f for f in sorted((TESTS / "e2e").glob("*.py"))
              if re.search(r"^test_|_test$", f.stem)
-             and f.name not in CLI_TESTS + MAKE_RUN_TESTS + DISPATCH_TESTS + SOURCE_TESTS]
+             and f.name not in CLI_TESTS + CRASH_TESTS + MAKE_RUN_TESTS + DISPATCH_TESTS + SOURCE_TESTS]
     if not files:
         return Result(failed=1, notes=["there is no server test in tests/e2e"])
     with Server(log) as running:
@@ -622,6 +628,7 @@ STEPS = [
     Step("build-fuzz", build_fuzz),
     Step("fuzz", fuzz_replay, ("build-fuzz",)),
     Step("cli", cli, ("build-release", "build-dev")),
+    Step("crash", crash, ("build-release", "build-dev")),
     Step("sources", sources, ("build-dev",)),
     Step("dispatch", dispatch, ("build-dev", "background")),
     Step("golden", golden, ("build-dev", "background")),
