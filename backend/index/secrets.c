@@ -47,8 +47,8 @@ static bool in_base64(char c)
 /* Lines of base64 and of headers, also as strings of JSON. */
 static bool in_pem(char c)
 {
-	return in_base64(c) || ascii_space(c) || c == '\\' || c == '"' || c == '\'' || c == ',' ||
-	       c == ':' || c == '-';
+	return in_base64(c) || ascii_space(c) || c == '.' || c == '(' || c == ')' || c == '\\' ||
+	       c == '"' || c == '\'' || c == ',' || c == ':' || c == '-';
 }
 
 /* "-----BEGIN RSA PRIVATE KEY-----" and what follows; returns where it ends, or `at`. */
@@ -115,7 +115,7 @@ static const struct token_form forms[] = {
 	{"ghr_", WORD, 30, 255, "GitHub token"},     {"github_pat_", WORD, 22, 255, "GitHub token"},
 	{"glpat-", URL, 20, 255, "GitLab token"},    {"gldt-", URL, 20, 255, "GitLab token"},
 	{"glrt-", URL, 20, 255, "GitLab token"},     {"AKIA", UPPER, 16, 16, "AWS access key"},
-	{"ASIA", UPPER, 16, 16, "AWS access key"},   {"AIza", URL, 35, 35, "Google API key"},
+	{"ASIA", UPPER, 16, 16, "AWS access key"},   {"AIza", URL, 35, 64, "Google API key"},
 	{"xoxb-", URL, 10, 255, "Slack token"},      {"xoxp-", URL, 10, 255, "Slack token"},
 	{"xoxa-", URL, 10, 255, "Slack token"},      {"xoxr-", URL, 10, 255, "Slack token"},
 	{"xoxs-", URL, 10, 255, "Slack token"},      {"xoxe-", URL, 10, 255, "Slack token"},
@@ -153,10 +153,9 @@ static size_t find_token(struct str text, size_t at, const char **kind)
 		if (form->alphabet == UPPER && end < text.len && ascii_alnum(text.ptr[end]))
 			continue;
 		struct str body = str_slice(text, from, end);
-		/* of a family that names begin with, too: "sk-learn-…", "xoxb-your-token" */
-		if (secrets_is_placeholder(body) ||
-		    (form->alphabet == URL && form->min != 35 && !secrets_is_random(body) &&
-		     !secrets_is_base64(body, 64)))
+		/* names begin with "sk-" as well */
+		bool name = str_eq(str_c(form->prefix), STR("sk-")) && !secrets_is_random(body);
+		if (name || secrets_is_placeholder(body))
 			continue;
 		*kind = form->kind;
 		return end;
@@ -181,7 +180,7 @@ static size_t find_url_password(struct str text, size_t at, size_t *from)
 	for (; end < text.len && end - at < 512 && !ends_user_info(text.ptr[end]); end++)
 		if (text.ptr[end] == ':' && !colon)
 			colon = end;
-	if (!colon || colon == at || end == colon + 1 || end >= text.len || text.ptr[end] != '@')
+	if (!colon || end == colon + 1 || end >= text.len || text.ptr[end] != '@')
 		return at;
 	struct str password = str_slice(text, colon + 1, end);
 	for (size_t i = 0; i < sizeof(stand_ins) / sizeof(stand_ins[0]); i++)

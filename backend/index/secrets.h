@@ -33,7 +33,8 @@ bool secrets_is_placeholder(struct str value);
 
 /*
  * Looks random rather than like a name, a number or a path: at least 8 bytes, of which one word
- * (between - _ . / :) of 8 changes between letters, digits and other signs three times or more.
+ * (between - _ . / :) of 8 changes between letters, digits and other signs three times or more, or
+ * one of 20 has digits, or all of it is base64 of 32 letters of both cases and digits.
  */
 bool secrets_is_random(struct str value);
 

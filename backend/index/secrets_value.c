@@ -1,7 +1,14 @@
 /* Whether a value is a secret, or only stands for one. */
 #include "index/secrets.h"
 
-enum { RANDOM_MIN = 8, RANDOM_CHANGES = 3, RANDOM_DISTINCT = 5, PLACEHOLDER_RUN = 4 };
+enum {
+	RANDOM_MIN = 8,
+	RANDOM_CHANGES = 3,
+	RANDOM_DISTINCT = 5,
+	LONG_WORD = 20,   /* a word of so many letters is none of a language, if it has digits */
+	LONG_BASE64 = 32, /* as the secret keys of AWS, which may have '/' anywhere */
+	PLACEHOLDER_RUN = 4
+};
 
 static bool is_joint(char c)
 {
@@ -65,9 +72,24 @@ static bool is_uuid(struct str value)
 	return true;
 }
 
+/* Long base64 with letters of both cases. */
+static bool is_long_base64(struct str value)
+{
+	size_t upper = 0, lower = 0, digits = 0;
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.ptr[i];
+		upper += c >= 'A' && c <= 'Z';
+		lower += c >= 'a' && c <= 'z';
+		digits += ascii_digit(c) != 0;
+		if (c == '-' || c == '_')
+			return false;
+	}
+	return upper >= 4 && lower >= 4 && digits && secrets_is_base64(value, LONG_BASE64);
+}
+
 bool secrets_is_random(struct str value)
 {
-	size_t length = 0, changes = 0, distinct = 0;
+	size_t length = 0, changes = 0, distinct = 0, digits = 0;
 	bool seen[256] = {false}, random = false;
 	if (value.len < RANDOM_MIN || is_uuid(value) ||
 	    str_find_nocase(value, STR("sha256"), 0) != STR_NPOS ||
@@ -80,15 +102,17 @@ bool secrets_is_random(struct str value)
 		distinct += !seen[c];
 		seen[c] = true;
 		if (is_joint((char)c)) {
-			length = changes = 0;
+			length = changes = digits = 0;
 			continue;
 		}
 		length++;
+		digits += ascii_digit((char)c) != 0;
 		if (length > 1 && kind_of((char)c) != kind_of(value.ptr[i - 1]))
 			changes++;
 		random |= length >= RANDOM_MIN && changes >= RANDOM_CHANGES;
+		random |= length >= LONG_WORD && changes && digits >= 2;
 	}
-	return random && distinct >= RANDOM_DISTINCT;
+	return (random || is_long_base64(value)) && distinct >= RANDOM_DISTINCT;
 }
 
 bool secrets_is_base64(struct str value, size_t min)

@@ -66,6 +66,19 @@ static void secrets_are_masked(void **state)
 		 "[masked: AWS access key]"},
 		{"aws_secret_access_key = k3Vb9Qx7LmZp2RtYw8sHdNc5FgJ4aUe9KoXi/v1+",
 		 "aws_secret_access_key = [masked: access key]"},
+		{"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+		 "aws_secret_access_key = [masked: access key]"},
+		{"xoxb-"
+		 "123456789012-AbCdEfGhIjKlMnOpQrStUvWx",
+		 "[masked: Slack token]"},
+		{"glpat-"
+		 "AbCdEfGhIjKlMnOpQrSt",
+		 "[masked: GitLab token]"},
+		{"client_secret: GOCSPX-abcdefghijklmnopqrstuvwx12",
+		 "client_secret: [masked: secret]"},
+		{"redis://:k3Vb9Qx7@cache:6379/0", "redis://:[masked: password]@cache:6379/0"},
+		{"--from-literal=password=Sup3rS3cret",
+		 "--from-literal=password=[masked: password]"},
 		{"key=AIza"
 		 "Sy3Vb9Qx7LmZp2RtYw8sHdNc5FgJ4aUe9Ko",
 		 "key=[masked: Google API key]"},
