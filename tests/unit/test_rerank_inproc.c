@@ -28,6 +28,12 @@
 
 #define IDENTITY "torch.nn.modules.linear.Identity"
 
+/* Set under valgrind, where every instruction takes fifty. */
+static bool slow_machine(void)
+{
+	return getenv("DOCS_BOT_TEST_SLOW_MACHINE") != NULL;
+}
+
 struct fixture {
 	struct temp_dir dir;
 	json_t *golden, *pairs; /* pairs: borrowed */
@@ -98,6 +104,8 @@ static double compare_all(struct fixture *f, const char *key, double tolerance)
 		struct str text = json_get_str(pair, "text");
 		struct err err = {0};
 		float got = 0;
+		if (slow_machine() && i % 11 != 0)
+			continue;
 		if (rerank_score(f->r, json_get_str(pair, "query"), &text, 1, &got, &err))
 			fail_msg("pair %zu: %s", i, err.message);
 		double off = fabs((double)got - number(pair, key));
@@ -218,6 +226,7 @@ enum { TOGETHER = 50 };
 struct batch {
 	struct reranker *r;
 	struct str query, texts[TOGETHER];
+	size_t count;
 	float alone[TOGETHER];
 	bool same;
 };
@@ -226,7 +235,8 @@ static void fill_batch(struct fixture *f, struct batch *b)
 {
 	b->r = f->r;
 	b->query = STR("How do I keep the pods of finished trials?");
-	for (size_t i = 0; i < TOGETHER; i++) {
+	b->count = slow_machine() ? 7 : TOGETHER;
+	for (size_t i = 0; i < b->count; i++) {
 		b->texts[i] = json_get_str(json_array_get(f->pairs, i), "text");
 		assert_int_equal(rerank_score(f->r, b->query, &b->texts[i], 1, &b->alone[i], NULL),
 				 ERR_OK);
@@ -237,8 +247,8 @@ static void *score_batch(void *ctx)
 {
 	struct batch *b = ctx;
 	float scores[TOGETHER];
-	b->same = rerank_score(b->r, b->query, b->texts, TOGETHER, scores, NULL) == ERR_OK &&
-		  memcmp(scores, b->alone, sizeof(scores)) == 0;
+	b->same = rerank_score(b->r, b->query, b->texts, b->count, scores, NULL) == ERR_OK &&
+		  memcmp(scores, b->alone, b->count * sizeof(*scores)) == 0;
 	return NULL;
 }
 
@@ -268,7 +278,8 @@ static void test_texts_and_threads_are_apart(void **state)
 	static const size_t helpers[] = {0, 1, 2, 4, 100};
 	assert_true(tiny_model_write_cross(f->dir.path, NULL));
 	for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
-		check_apart(f, helpers[i]);
+		if (!slow_machine() || helpers[i] == 2)
+			check_apart(f, helpers[i]);
 }
 
 /* A query of more than half of the room is cut there: what is behind changes nothing. */
