@@ -26,4 +26,11 @@ enum err_code parse_notebook(struct str text, struct arena *arena, struct docume
 enum err_code parse_html(struct str text, struct arena *arena, struct document *out,
 			 struct err *err) WARN_UNUSED;
 
+/*
+ * reStructuredText as Sphinx sites have it: titles by the order of their adornments, anchors as
+ * docutils makes them or by explicit targets, directives, roles, tables and literal blocks.
+ */
+enum err_code parse_rst(struct str text, struct arena *arena, struct document *out,
+			struct err *err) WARN_UNUSED;
+
 #endif

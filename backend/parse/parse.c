@@ -53,11 +53,12 @@ enum err_code parse_document(enum parse_format format, struct str text, struct a
 		return parse_plain(text, arena, out, err);
 	case PARSE_HTML:
 		return parse_html(text, arena, out, err);
+	case PARSE_RST:
+		return parse_rst(text, arena, out, err);
 	case PARSE_UNKNOWN:
 		if (looks_like_html(text))
 			return parse_html(text, arena, out, err);
 		break;
-	case PARSE_RST:
 	case PARSE_PYTHON:
 	case PARSE_GO:
 	case PARSE_MARKDOWN:
