@@ -33,4 +33,14 @@ enum err_code parse_html(struct str text, struct arena *arena, struct document *
 enum err_code parse_rst(struct str text, struct arena *arena, struct document *out,
 			struct err *err) WARN_UNUSED;
 
+/*
+ * Source code at the level of its symbols: the file's own documentation, then a section for each
+ * class, function and method (Python) or each top-level declaration (Go) with its qualified name as
+ * heading, its documentation, and its signature as code. Its lines are those of the whole symbol.
+ */
+enum err_code parse_python(struct str text, struct arena *arena, struct document *out,
+			   struct err *err) WARN_UNUSED;
+enum err_code parse_go(struct str text, struct arena *arena, struct document *out,
+		       struct err *err) WARN_UNUSED;
+
 #endif

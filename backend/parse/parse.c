@@ -60,7 +60,9 @@ enum err_code parse_document(enum parse_format format, struct str text, struct a
 			return parse_html(text, arena, out, err);
 		break;
 	case PARSE_PYTHON:
+		return parse_python(text, arena, out, err);
 	case PARSE_GO:
+		return parse_go(text, arena, out, err);
 	case PARSE_MARKDOWN:
 		break;
 	}

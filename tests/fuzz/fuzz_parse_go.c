@@ -1,0 +1,10 @@
+/* Go from any bytes. */
+#include "support/fuzz_parsed.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	fuzz_parsed(PARSE_GO, data, size);
+	return 0;
+}
