@@ -40,86 +40,80 @@ struct positive {
 	const char *text, *expected;
 };
 
+static const struct positive positives[] = {
+	{"use ghp_"
+	 "Zk3VbQx7LmTp2RtYw8sHdNc5FgJ4aUe9KoXi now",
+	 "use [masked: GitHub token] now"},
+	{"gho_"
+	 "Zk3VbQx7LmTp2RtYw8sHdNc5FgJ4aUe9KoXi",
+	 "[masked: GitHub token]"},
+	{"(ghs_"
+	 "Zk3VbQx7LmTp2RtYw8sHdNc5FgJ4aUe9KoXi)",
+	 "([masked: GitHub token])"},
+	{"github_pat_"
+	 "11AB3VbQx7LmTp2RtYw8_sHdNc5FgJ4aUe9KoXi",
+	 "[masked: GitHub token]"},
+	{"glpat-"
+	 "x7LmTp2RtYw8sHdNc5Fg",
+	 "[masked: GitLab token]"},
+	{"id AKIA"
+	 "Q3X7LMTP2RTYW8SH.",
+	 "id [masked: AWS access key]."},
+	{"ASIA"
+	 "Q3X7LMTP2RTYW8SH",
+	 "[masked: AWS access key]"},
+	{"aws_secret_access_key = k3Vb9Qx7LmZp2RtYw8sHdNc5FgJ4aUe9KoXi/v1+",
+	 "aws_secret_access_key = [masked: access key]"},
+	{"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+	 "aws_secret_access_key = [masked: access key]"},
+	{"xoxb-"
+	 "123456789012-AbCdEfGhIjKlMnOpQrStUvWx",
+	 "[masked: Slack token]"},
+	{"glpat-"
+	 "AbCdEfGhIjKlMnOpQrSt",
+	 "[masked: GitLab token]"},
+	{"client_secret: GOCSPX-abcdefghijklmnopqrstuvwx12", "client_secret: [masked: secret]"},
+	{"redis://:k3Vb9Qx7@cache:6379/0", "redis://:[masked: password]@cache:6379/0"},
+	{"--from-literal=password=Sup3rS3cret", "--from-literal=password=[masked: password]"},
+	{"key=AIza"
+	 "Sy3Vb9Qx7LmZp2RtYw8sHdNc5FgJ4aUe9Ko",
+	 "key=[masked: Google API key]"},
+	{"xoxb-"
+	 "2718281828-31415926535-k3Vb9Qx7LmZp2RtY",
+	 "[masked: Slack token]"},
+	{"hf_"
+	 "kVbQxLmZpRtYwsHdNcFgJaUeKoXiMnBvCz",
+	 "[masked: Hugging Face token]"},
+	{"Bearer " JWT "\n", "Bearer [masked: token]\n"},
+	{"cookie=" JWT ";", "cookie=[masked: JSON web token];"},
+	{KEY_BEGIN "\n" KEY_LINE "\n" KEY_LINE "\n" KEY_END "\nafter",
+	 "[masked: private key]\nafter"},
+	{"key: \"" KEY_BEGIN "\\n" KEY_LINE "\\n" KEY_END "\\n\"",
+	 "key: \"[masked: private key]\\n\""},
+	{KEY_BEGIN " " KEY_LINE " and no end", "[masked: private key]"},
+	{"postgres://kf:Tr4il-x9@db:5432/kf", "postgres://kf:[masked: password]@db:5432/kf"},
+	{"https://x-access-token:k3Vb9Qx7@github.com/a/b",
+	 "https://x-access-token:[masked: password]@github.com/a/b"},
+	{"password: S3cr3tP@ssw0rd", "password: [masked: password]"},
+	{"\"adminPassword\": \"a1b2c3d4e5\",", "\"adminPassword\": \"[masked: password]\","},
+	{"export DB_PASSWORD='p4ss!w0rd#9'", "export DB_PASSWORD='[masked: password]'"},
+	{"curl -H 'X-Auth-Token: 9f8e7d6c5b4a39281706'", "curl -H 'X-Auth-Token: [masked: token]'"},
+	{"client_secret=8Qx7LmZp2RtYw8sH&grant=x", "client_secret=[masked: secret]&grant=x"},
+	{"mysql --password k3Vb9Qx7Lm -u root", "mysql --password [masked: password] -u root"},
+	{"Authorization: Bearer 8Qx7LmZp2RtYw8sHdNc5",
+	 "Authorization: Bearer [masked: credentials]"},
+	{"- name: MINIO_SECRET_KEY\n  value: \"k3Vb9Qx7Lm\"\n",
+	 "- name: MINIO_SECRET_KEY\n  value: \"[masked: secret key]\"\n"},
+	{"{\"auths\":{\"ghcr.io\":{\"auth\":\"dHJpYWw6azNWYjlReDc=\"}}}",
+	 "{\"auths\":{\"ghcr.io\":{\"auth\":\"[masked: registry credentials]\"}}}"},
+	{".dockerconfigjson: eyJhdXRocyI6eyJnaGNyLmlvIjp7ImF1dGgiOiJrM1ZiOVF4NyJ9fX0=",
+	 ".dockerconfigjson: [masked: registry credentials]"},
+};
+
 static void secrets_are_masked(void **state)
 {
-	static const struct positive table[] = {
-		{"use ghp_"
-		 "Zk3VbQx7LmTp2RtYw8sHdNc5FgJ4aUe9KoXi now",
-		 "use [masked: GitHub token] now"},
-		{"gho_"
-		 "Zk3VbQx7LmTp2RtYw8sHdNc5FgJ4aUe9KoXi",
-		 "[masked: GitHub token]"},
-		{"(ghs_"
-		 "Zk3VbQx7LmTp2RtYw8sHdNc5FgJ4aUe9KoXi)",
-		 "([masked: GitHub token])"},
-		{"github_pat_"
-		 "11AB3VbQx7LmTp2RtYw8_sHdNc5FgJ4aUe9KoXi",
-		 "[masked: GitHub token]"},
-		{"glpat-"
-		 "x7LmTp2RtYw8sHdNc5Fg",
-		 "[masked: GitLab token]"},
-		{"id AKIA"
-		 "Q3X7LMTP2RTYW8SH.",
-		 "id [masked: AWS access key]."},
-		{"ASIA"
-		 "Q3X7LMTP2RTYW8SH",
-		 "[masked: AWS access key]"},
-		{"aws_secret_access_key = k3Vb9Qx7LmZp2RtYw8sHdNc5FgJ4aUe9KoXi/v1+",
-		 "aws_secret_access_key = [masked: access key]"},
-		{"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-		 "aws_secret_access_key = [masked: access key]"},
-		{"xoxb-"
-		 "123456789012-AbCdEfGhIjKlMnOpQrStUvWx",
-		 "[masked: Slack token]"},
-		{"glpat-"
-		 "AbCdEfGhIjKlMnOpQrSt",
-		 "[masked: GitLab token]"},
-		{"client_secret: GOCSPX-abcdefghijklmnopqrstuvwx12",
-		 "client_secret: [masked: secret]"},
-		{"redis://:k3Vb9Qx7@cache:6379/0", "redis://:[masked: password]@cache:6379/0"},
-		{"--from-literal=password=Sup3rS3cret",
-		 "--from-literal=password=[masked: password]"},
-		{"key=AIza"
-		 "Sy3Vb9Qx7LmZp2RtYw8sHdNc5FgJ4aUe9Ko",
-		 "key=[masked: Google API key]"},
-		{"xoxb-"
-		 "2718281828-31415926535-k3Vb9Qx7LmZp2RtY",
-		 "[masked: Slack token]"},
-		{"hf_"
-		 "kVbQxLmZpRtYwsHdNcFgJaUeKoXiMnBvCz",
-		 "[masked: Hugging Face token]"},
-		{"Bearer " JWT "\n", "Bearer [masked: token]\n"},
-		{"cookie=" JWT ";", "cookie=[masked: JSON web token];"},
-		{KEY_BEGIN "\n" KEY_LINE "\n" KEY_LINE "\n" KEY_END "\nafter",
-		 "[masked: private key]\nafter"},
-		{"key: \"" KEY_BEGIN "\\n" KEY_LINE "\\n" KEY_END "\\n\"",
-		 "key: \"[masked: private key]\\n\""},
-		{KEY_BEGIN " " KEY_LINE " and no end", "[masked: private key]"},
-		{"postgres://kf:Tr4il-x9@db:5432/kf",
-		 "postgres://kf:[masked: password]@db:5432/kf"},
-		{"https://x-access-token:k3Vb9Qx7@github.com/a/b",
-		 "https://x-access-token:[masked: password]@github.com/a/b"},
-		{"password: S3cr3tP@ssw0rd", "password: [masked: password]"},
-		{"\"adminPassword\": \"a1b2c3d4e5\",",
-		 "\"adminPassword\": \"[masked: password]\","},
-		{"export DB_PASSWORD='p4ss!w0rd#9'", "export DB_PASSWORD='[masked: password]'"},
-		{"curl -H 'X-Auth-Token: 9f8e7d6c5b4a39281706'",
-		 "curl -H 'X-Auth-Token: [masked: token]'"},
-		{"client_secret=8Qx7LmZp2RtYw8sH&grant=x",
-		 "client_secret=[masked: secret]&grant=x"},
-		{"mysql --password k3Vb9Qx7Lm -u root",
-		 "mysql --password [masked: password] -u root"},
-		{"Authorization: Bearer 8Qx7LmZp2RtYw8sHdNc5",
-		 "Authorization: Bearer [masked: credentials]"},
-		{"- name: MINIO_SECRET_KEY\n  value: \"k3Vb9Qx7Lm\"\n",
-		 "- name: MINIO_SECRET_KEY\n  value: \"[masked: secret key]\"\n"},
-		{"{\"auths\":{\"ghcr.io\":{\"auth\":\"dHJpYWw6azNWYjlReDc=\"}}}",
-		 "{\"auths\":{\"ghcr.io\":{\"auth\":\"[masked: registry credentials]\"}}}"},
-		{".dockerconfigjson: eyJhdXRocyI6eyJnaGNyLmlvIjp7ImF1dGgiOiJrM1ZiOVF4NyJ9fX0=",
-		 ".dockerconfigjson: [masked: registry credentials]"},
-	};
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		check(table[i].text, table[i].expected, 1);
+	for (size_t i = 0; i < sizeof(positives) / sizeof(positives[0]); i++)
+		check(positives[i].text, positives[i].expected, 1);
 	check("a ghp_"
 	      "Zk3VbQx7LmTp2RtYw8sHdNc5FgJ4aUe9KoXi b glpat-"
 	      "x7LmTp2RtYw8sHdNc5Fg c",
