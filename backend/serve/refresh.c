@@ -8,7 +8,8 @@
  * more, because a reader of the unmerged log keeps it from being begun anew.
  *
  * Threads: worker.lock guards a worker's store and is held by the worker for the whole of a job;
- * here it is only tried. service.epoch is the number of the last move.
+ * here it is only tried. service.epoch is the number of the last move, worker.epoch that of the last one
+ * that a worker has made.
  */
 #include <signal.h>
 #include <string.h>
@@ -27,11 +28,11 @@ struct refresher {
 enum err_code worker_hold(struct worker *worker, struct err *err)
 {
 	uint64_t epoch = atomic_load(&worker->service->epoch);
-	if (worker->held && worker->epoch == epoch)
+	if (worker->held && atomic_load(&worker->epoch) == epoch)
 		return ERR_OK;
 	enum err_code code = store_hold(worker->store, &worker->generation, err);
 	worker->held = !code;
-	worker->epoch = epoch;
+	atomic_store(&worker->epoch, epoch);
 	return code;
 }
 
@@ -51,7 +52,7 @@ static bool move_workers(struct service *service)
 		struct worker *worker = &service->workers[i];
 		struct err ignored = {0};
 		if (pthread_mutex_trylock(&worker->lock)) {
-			all = false;
+			all = all && atomic_load(&worker->epoch) == atomic_load(&service->epoch);
 			continue;
 		}
 		/* The next question tells of what is wrong, after having opened the store again. */

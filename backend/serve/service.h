@@ -91,10 +91,11 @@ struct conn {
 struct worker {
 	struct service *service;
 	pthread_t thread;
-	pthread_mutex_t lock; /* guards the next seven; held during a job, see refresh.c */
-	struct store *store;  /* opened on first use; NULL after an error, to be opened again */
-	bool held;            /* at this generation, since that move of all workers */
-	uint64_t generation, epoch;
+	atomic_uint_fast64_t epoch; /* of its state, see refresh.c */
+	pthread_mutex_t lock;       /* guards the next six; held during a job */
+	struct store *store; /* opened on first use; NULL after an error, to be opened again */
+	bool held;           /* at this generation */
+	uint64_t generation;
 	bool filled;                /* the store was seen to hold chunks of our model … */
 	uint64_t filled_generation; /* … in this generation, and so many */
 	uint64_t chunks, pending;

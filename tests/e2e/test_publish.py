@@ -179,6 +179,21 @@ def test_no_question_fails_while_indexes_are_swapped(bot, pages, tmp_path):
         assert re.search(r"This is number[235]\b", text), text
 
 
+def test_a_service_does_not_let_the_log_grow(bot, pages, tmp_path):
+    """Its readers stay; each publish would be kept in the log for ever if they did not move on."""
+    bot.index(pages)
+    with Service(bot, tmp_path / "log") as service:
+        for _ in range(10):
+            for i in range(8):  # keep most workers' stores open
+                service.paths(f"number{i}")
+            generation = service.ready()["generation"]
+            bot.index(pages, "--rebuild")
+            eventually(lambda: service.ready()["generation"] > generation, "the swap is seen")
+            time.sleep(0.7)  # for the log to be merged, a moment after the swap
+        index, log = bot.data / "index.sqlite", bot.data / "index.sqlite-wal"
+        assert log.stat().st_size < 4 * index.stat().st_size
+
+
 def test_text_answers_before_vectors_are_there(bot, pages, tmp_path):
     report = bot.index(pages, "--text-only")
     assert report["embedded_chunks"] == 0 and report["pending_chunks"] == report["total_chunks"] > 0

@@ -451,7 +451,7 @@ enum err_code store_sqlite_put(struct store *base, const struct store_document *
 	struct store_sqlite *s = sqlite_of(base);
 	struct vector_room room = {NULL, NULL};
 	struct buf body;
-	int64_t id;
+	int64_t id = 0;
 	bool searched;
 	enum err_code code = store_sqlite_check_running(s, err);
 
