@@ -44,11 +44,32 @@ static struct line_counts count_line(struct str line)
 	return counts;
 }
 
+static bool names_error(struct str line)
+{
+	static const char *const words[] = {"error",   "exception", "fail",  "denied",
+					    "refused", "cannot",    "panic", "forbidden"};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (str_find_nocase(line, str_c(words[i]), 0) != STR_NPOS)
+			return true;
+	return false;
+}
+
+/* "ERROR: …", "urllib3.exceptions.MaxRetryError: …": a program speaks. */
+static bool is_message(struct str line)
+{
+	size_t end = 0;
+	while (end < line.len && !ascii_space((unsigned char)line.ptr[end]))
+		end++;
+	struct str first = str_slice(line, 0, end);
+	return str_ends(first, STR(":")) && names_error(first);
+}
+
 /* A fifth of a sentence are common words; code and logs have few, and many signs. */
 static bool is_sentence(struct str line)
 {
 	struct line_counts counts = count_line(line);
-	if (line.ptr[0] == '\t' || str_starts(line, STR("  ")))
+	if (line.ptr[0] == '\t' || str_starts(line, STR("  ")) || is_message(line) ||
+	    str_find(str_trim(line), STR("   "), 0) != STR_NPOS) /* columns */
 		return false;
 	struct str trimmed = str_trim(line);
 	if (trimmed.len && trimmed.ptr[trimmed.len - 1] == '?' &&
@@ -86,16 +107,6 @@ static bool next_paragraph(struct str *rest, struct paragraph *out)
 		return false;
 	out->dump = out->lines >= 2 && (out->lines - sentences) * 5 >= out->lines * 3;
 	return true;
-}
-
-static bool names_error(struct str line)
-{
-	static const char *const words[] = {"error",   "exception", "fail",  "denied",
-					    "refused", "cannot",    "panic", "forbidden"};
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (str_find_nocase(line, str_c(words[i]), 0) != STR_NPOS)
-			return true;
-	return false;
 }
 
 static struct str last_error(struct str dump, struct str before)

@@ -473,6 +473,25 @@ static void test_identifiers_whole_and_in_parts(void **state)
 	}
 }
 
+static void test_typing_errors_are_forgiven(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f);
+	put_text(f, "a.md", "1", "nested pipelines recursion");
+	put_text(f, "b.md", "2", "notebook spawner");
+	publish(f);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_SECTIONS, "pipelinse"), 1);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_PAGES, "Pipleines!"), 1);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_SECTIONS, "NOTEBOK (spwaner)"), 1);
+	/* another first letter, a name, no word, too short, two errors */
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_SECTIONS, "rested"), 0);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_SECTIONS, "noteBok"), 0);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_SECTIONS, "nest3d"), 0);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_SECTIONS, "nsst"), 0);
+	assert_int_equal(count_text(f, f->store, STORE_TEXT_SECTIONS, "notabokk"), 0);
+}
+
 static void test_headings_and_titles_weigh_more(void **state)
 {
 	static const char *const headings[] = {"Quota", "Other", "Third"};
@@ -861,6 +880,7 @@ int main(void)
 		CONTRACT(test_rollback_keeps_the_published_state),
 		CONTRACT(test_cache_survives_rollback),
 		CONTRACT(test_identifiers_whole_and_in_parts),
+		CONTRACT(test_typing_errors_are_forgiven),
 		CONTRACT(test_headings_and_titles_weigh_more),
 		CONTRACT(test_hostile_queries_are_only_words),
 		CONTRACT(test_vector_search_is_exact),

@@ -59,6 +59,12 @@ static void dumps_are_left_out(void **state)
 		{"set GPU limits on tasks\n\n" PANIC,
 		 "set GPU limits on tasks\n"
 		 "panic: runtime error: index out of range [3] with length 3"},
+		{"\nERROR: Cannot install a and b because these have conflicting needs.\n"
+		 "The conflict is caused by:\n"
+		 "    a 1.4.2 depends on c<5 and >=4.21\n"
+		 "ERROR: ResolutionImpossible: for help visit the site of it\n"
+		 "make: *** [Makefile:31: deps] Error 1\n\nis pipelines alone supported?",
+		 "is pipelines alone supported?"},
 		/* too little is left: the error is what it is about */
 		{"why?\n\n" TRACE, "why?\n\n" TRACE},
 		{"What does this mean\n\n" TRACE,

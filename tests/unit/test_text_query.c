@@ -36,7 +36,25 @@ static void identifiers(const char *text, const char *want)
 	check(store_text_identifiers, str_c(text), want);
 }
 
+static void test_typing_errors(void **state)
+{
+	static const char *const near[][2] = {
+		{"nest", "nest"}, {"nest", "nesr"}, {"nest", "nst"}, {"nest", "neest"},
+		{"nest", "nets"}, {"nest", "ensr"}, {"", "a"},       {"trial", "trail"}};
+	static const char *const far[][2] = {{"nest", "nesrt1"}, {"nest", "test2"},
+					     {"", "ab"},         {"abcd", "dcba"},
+					     {"abcd", "badc"},   {"abcd", "abXY"}};
+	for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
+		bool want = i != 5; /* two errors */
+		assert_int_equal(store_spell_near(str_c(near[i][0]), str_c(near[i][1])), want);
+		assert_int_equal(store_spell_near(str_c(near[i][1]), str_c(near[i][0])), want);
+	}
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++)
+		assert_false(store_spell_near(str_c(far[i][0]), str_c(far[i][1])));
+}
+
 static void test_words(void **state)
+
 {
 	query("", "");
 	query(" \t\n", "");
@@ -206,6 +224,7 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_typing_errors),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_query_syntax_is_never_syntax),
 		cmocka_unit_test(test_identifiers_in_queries),

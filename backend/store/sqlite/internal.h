@@ -48,6 +48,8 @@ enum store_index_stmt {
 	INDEX_LIST,
 	INDEX_PASSAGE,
 	INDEX_CHUNK_TEXT,
+	INDEX_HAS_WORD,
+	INDEX_WORDS,
 	INDEX_DOCUMENT_INFO,
 	INDEX_DOCUMENT_BY_PATH,
 	INDEX_STMT_COUNT
@@ -236,6 +238,18 @@ enum err_code store_sqlite_document_info(struct store *base, int64_t document_id
 					 struct err *err);
 enum err_code store_sqlite_find_document(struct store *base, struct str path, int64_t *document_id,
 					 uint32_t *section_count, struct err *err);
+
+/* --- spell.c --- */
+
+/*
+ * The query, followed by the stems that words in it may have been meant for which the index does not
+ * hold. Lives in the arena or is the query itself.
+ */
+enum err_code store_sqlite_correct(struct store_sqlite *s, struct str query, struct arena *arena,
+				   struct str *out, struct err *err) WARN_UNUSED;
+
+/* Whether one letter added, missing or changed, or two swapped, make one word of the other. */
+bool store_spell_near(struct str a, struct str b);
 
 /* --- text.c: pure functions --- */
 

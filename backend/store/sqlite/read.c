@@ -155,7 +155,9 @@ enum err_code store_sqlite_search_text(struct store *base, enum store_text_scope
 	if (s->running)
 		return err_set(err, ERR_INVALID,
 			       "a store cannot be searched while it writes: open a second one");
-	code = store_text_query(query, arena, &match, err);
+	code = store_sqlite_correct(s, query, arena, &query, err);
+	if (!code)
+		code = store_text_query(query, arena, &match, err);
 	if (code || !match.len || !k)
 		return code;
 	code = store_db_stmt(&s->index, which, &stmt, err);

@@ -91,15 +91,19 @@ static const char index_v4[] =
 	" ordinal INTEGER NOT NULL, path TEXT NOT NULL, heading TEXT NOT NULL,"
 	" text TEXT NOT NULL, PRIMARY KEY(document_id, ordinal)) WITHOUT ROWID;";
 
+/* Version 5: the stems of sections_fts and in how many sections each stands, for spell.c. */
+static const char index_v5[] =
+	"CREATE VIRTUAL TABLE section_words USING fts5vocab(sections_fts, row);";
+
 static const char cache_v1[] = "CREATE TABLE embeddings("
 			       " id INTEGER PRIMARY KEY,"
 			       " model TEXT NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL,"
 			       " UNIQUE(model, hash));";
 
-static const char *const index_steps[] = {index_v1, index_v2, index_v3, index_v4};
+static const char *const index_steps[] = {index_v1, index_v2, index_v3, index_v4, index_v5};
 static const char *const cache_steps[] = {cache_v1};
 
-const struct store_schema store_index_schema = {0x44424f54, index_steps, 4}; /* "DBOT" */
+const struct store_schema store_index_schema = {0x44424f54, index_steps, 5}; /* "DBOT" */
 const struct store_schema store_cache_schema = {0x44424f45, cache_steps, 1}; /* "DBOE" */
 
 static enum err_code apply_steps(struct store_db *db, const struct store_schema *schema,
