@@ -16,6 +16,7 @@
 #include "parse/frontmatter.h"
 #include "parse/html.h"
 #include "parse/markdown.h"
+#include "parse/mdx.h"
 #include "parse/shortcode.h"
 #include "parse/tabs.h"
 
@@ -521,6 +522,8 @@ enum err_code parse_markdown(struct str text, struct arena *arena, struct docume
 	out->draft = front.draft;
 	for (const char *c = text.ptr; c < front.body.ptr; c++)
 		front_lines += *c == '\n';
+	if (front.body.len && !(front.body = mdx_plain(front.body, arena)).ptr)
+		return arena_fail(arena, err);
 	builder_init(&b, arena, out, front.body.len * 4 + 4096, err);
 	code = markdown_feed(&b, front.body, front_lines, err);
 	if (code == ERR_OK)

@@ -56,6 +56,26 @@ static void test_markdown_lines(void **state)
 	parsed_check_lines(PARSE_MARKDOWN, STR("<h2 id=\"q\">Q</h2>\n<p>a</p>\n\nb\n"), "1-4 Q\n");
 }
 
+static void test_mdx(void **state)
+{
+	const char *page =
+		"---\ntitle: T\n---\nimport Tabs from '@theme/Tabs';\nimport {\n  A,\n} from "
+		"\"x\";\n\nexport const y = 1;\n\n<Tabs groupId=\"a\">\n<TabItem label='b'>\n\n"
+		"Words `<Tabs>` of <NAME> <Link to=\"x\">here</Link>.\n\n```js\nimport x from "
+		"'y';\n"
+		":::note\n<Tabs>\n```\n\n</TabItem></Tabs>\n\n:::tip Do this\n\nNow.\n\n:::\nEnd\n";
+
+	parsed_check(PARSE_MARKDOWN, str_c(page),
+		     "P Words `<Tabs>` of <NAME> here.\nC js|import x from 'y';\n:::note\n<Tabs>\n"
+		     "P Tip: Do this\nP Now.\nP End\n");
+	parsed_check_lines(PARSE_MARKDOWN, str_c(page), "14-29 \n");
+	parsed_check(PARSE_MARKDOWN, STR(":::note[Mind]\ntext\n:::\n:::{warning}\nhot\n:::\n"),
+		     "P Note: Mind text\nP Warning: hot\n");
+	/* prose that only looks like it */
+	parsed_check(PARSE_MARKDOWN, STR("import the file and go on with 'x'\n\n<Tabs>\n"),
+		     "P import the file and go on with 'x'\nP <Tabs>\n");
+}
+
 static void test_unknown(void **state)
 {
 	parsed_check(PARSE_UNKNOWN, STR("# A\nb\n"), "= 1 A|a|\nP b\n");
@@ -64,9 +84,8 @@ static void test_unknown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_formats),
-		cmocka_unit_test(test_plain_lines),
-		cmocka_unit_test(test_markdown_lines),
+		cmocka_unit_test(test_formats),        cmocka_unit_test(test_plain_lines),
+		cmocka_unit_test(test_markdown_lines), cmocka_unit_test(test_mdx),
 		cmocka_unit_test(test_unknown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
