@@ -505,6 +505,22 @@ static void visit_paragraph(struct page *p, uint32_t node)
 	part(p);
 }
 
+/* Code in running text, marked as Markdown does; headings are names and have no marks. */
+static void visit_code_span(struct page *p, uint32_t node)
+{
+	if (p->in_heading) {
+		visit_children(p, node);
+		return;
+	}
+	buf_clear(&p->code);
+	p->in_pre = true;
+	visit_children(p, node);
+	p->in_pre = false;
+	builder_check(&p->b, &p->code);
+	if (!builder_failed(&p->b))
+		builder_code_span(&p->b, buf_str(&p->code));
+}
+
 /* An element that has an id and no text may name the heading behind it. */
 static void note_id(struct page *p, uint32_t node)
 {
@@ -592,8 +608,10 @@ static void visit(struct page *p, uint32_t node)
 		if (!is_furniture(p, node))
 			visit_children(p, node);
 		break;
-	case DOM_INLINE:
 	case DOM_CODE:
+		visit_code_span(p, node);
+		break;
+	case DOM_INLINE:
 		note_id(p, node);
 		visit_container(p, node, false);
 		break;
@@ -730,7 +748,8 @@ enum err_code parse_html(struct str text, struct arena *arena, struct document *
 	for (const char *c = text.ptr; c < front.body.ptr; c++)
 		p.front_lines += *c == '\n';
 	buf_init(&p.code, arena->alloc, front.body.len * 2 + 64);
-	builder_init(&p.b, arena, out, front.body.len * 2 + 4096, err);
+	/* marks of code in running text are two bytes more for each */
+	builder_init(&p.b, arena, out, front.body.len * 4 + 4096, err);
 	p.content.alloc = arena->alloc;
 	code = dom_parse(p.html, arena->alloc, &p.dom, err);
 	if (code == ERR_OK)

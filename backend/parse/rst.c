@@ -109,7 +109,9 @@ static void start_section(struct rst *r, size_t line, size_t last, struct str ti
 
 	builder_flush(&r->b);
 	builder_flush_lead(&r->b);
+	r->in_title = true;
 	rst_inline(r, title);
+	r->in_title = false;
 	builder_check(&r->b, &r->b.text);
 	if (builder_failed(&r->b) || str_trim(buf_str(&r->b.text)).len == 0)
 		return;

@@ -28,7 +28,7 @@ struct rst {
 	size_t substitution_count;
 	size_t auto_ids;
 	int lists; /* open ones */
-	bool substituting;
+	bool substituting, in_title;
 	struct str highlight; /* default language of literal blocks, "" for none */
 	struct buf scratch;
 };

@@ -187,7 +187,11 @@ static size_t put_markup(struct rst *r, struct str text, size_t at)
 		end = find_close(text, at + 2, STR("``"));
 		if (end == STR_NPOS)
 			return at;
-		builder_text(&r->b, str_slice(text, at + 2, end));
+		/* titles are names and have no marks */
+		if (r->in_title)
+			builder_text(&r->b, str_slice(text, at + 2, end));
+		else
+			builder_code_span(&r->b, str_slice(text, at + 2, end));
 		return end + 2;
 	}
 	if (text.ptr[at] == ':')

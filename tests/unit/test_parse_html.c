@@ -57,7 +57,7 @@ static void test_code(void **state)
 	      "</code></pre><button>Copy</button></div>",
 	      "C bash|ls\npwd\n");
 	check("<ol><li>Run<pre>ls\n -l</pre>then</ol>", "L0 Run\nC |ls\n -l\nP then\n");
-	check("<p>use <code>{{ x }}</code> or {{&lt; y }}", "P use {{ x }} or {{< y }}\n");
+	check("<p>use <code>{{ x }}</code> or {{&lt; y }}", "P use `{{ x }}` or {{< y }}\n");
 }
 
 static void test_anchors(void **state)
