@@ -434,6 +434,9 @@ static void test_file_that_never_rests(void **state)
 	pthread_t thread;
 	struct buf out;
 
+	/* under valgrind one thread runs at a time, and the two seldom meet */
+	if (getenv("DOCS_BOT_TEST_SLOW_MACHINE"))
+		skip();
 	temp_dir_write(&f->dir, "a.md", STR("text"));
 	check_list(f, "a.md 4\n", "");
 	t.fd = open(temp_dir_path(&f->dir, "a.md", path), O_RDWR);
