@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "parse/formats.h"
 #include "parse/source_code.h"
 
@@ -60,11 +61,10 @@ static struct str identifier(struct str text)
 {
 	size_t end = 0;
 
-	while (end < text.len && end < NAME_BYTES &&
-	       (ascii_alnum((unsigned char)text.ptr[end]) || text.ptr[end] == '_' ||
-		(unsigned char)text.ptr[end] >= 0x80))
+	while (end < text.len && (ascii_alnum((unsigned char)text.ptr[end]) ||
+				  text.ptr[end] == '_' || (unsigned char)text.ptr[end] >= 0x80))
 		end++;
-	return str_slice(text, 0, end);
+	return utf8_prefix(str_slice(text, 0, end), NAME_BYTES);
 }
 
 /* "func (r *T[K]) Name(": T and Name; without a receiver *type is empty. */
@@ -187,6 +187,8 @@ static void read_package(struct go *g, size_t at, size_t least)
 	} else if (at > least && str_ends(str_trim(g->lines.items[at - 1]), STR("*/"))) {
 		while (first > least && !str_starts(g->lines.items[first], STR("/*")))
 			first--;
+		if (!str_starts(g->lines.items[first], STR("/*")))
+			return;
 		doc = str_trim(lines_join(&g->lines, first, at));
 		doc = str_slice(doc, 2, doc.len > 4 ? doc.len - 2 : 2);
 	} else {

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "parse/formats.h"
 #include "parse/source_code.h"
 
@@ -99,11 +100,10 @@ static bool definition(struct str text, struct str *name, bool *is_class)
 	if (!*is_class && !str_starts(text, STR("def ")))
 		return false;
 	text = str_trim(str_slice(text, *is_class ? 6 : 4, text.len));
-	while (end < text.len && end < NAME_MAX &&
-	       (ascii_alnum((unsigned char)text.ptr[end]) || text.ptr[end] == '_' ||
-		(unsigned char)text.ptr[end] >= 0x80))
+	while (end < text.len && (ascii_alnum((unsigned char)text.ptr[end]) ||
+				  text.ptr[end] == '_' || (unsigned char)text.ptr[end] >= 0x80))
 		end++;
-	*name = str_slice(text, 0, end);
+	*name = utf8_prefix(str_slice(text, 0, end), NAME_MAX);
 	return end > 0;
 }
 

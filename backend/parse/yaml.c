@@ -151,7 +151,8 @@ static bool top_key(struct str line, struct str *key, struct str *value)
 	} while (colon < line.len && line.ptr[colon] != ' ' && line.ptr[colon] != '\t');
 	*key = str_trim(str_slice(line, 0, colon - 1));
 	*value = str_trim(str_slice(line, colon, line.len));
-	if (key->len >= 2 && (key->ptr[0] == '"' || key->ptr[0] == '\''))
+	if (key->len >= 2 && (key->ptr[0] == '"' || key->ptr[0] == '\'') &&
+	    key->ptr[key->len - 1] == key->ptr[0])
 		*key = str_slice(*key, 1, key->len - 1);
 	return key->len > 0 && key->len <= NAME_MAX;
 }

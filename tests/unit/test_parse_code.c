@@ -188,6 +188,7 @@ static void test_go_odd(void **state)
 	parsed_check(PARSE_GO, STR("package a\n\nvar s = `\nfunc no() {\n`\n\nfunc (T) M() {\n}\n"),
 		     "= 2 s||s\nC go|var s = `\nfunc no() {\n`\n= 2 T.M||T.M\n"
 		     "C go|func (T) M() {\n");
+	parsed_check(PARSE_GO, STR("\xE4\xB8\xAD */\npackage a\n"), "");
 	parsed_check(PARSE_GO, STR("func ("), "");
 	parsed_check(PARSE_GO, STR("type"), "");
 }
@@ -202,6 +203,22 @@ static char *repeat(const char *unit, size_t count)
 		memcpy(text + i * len, unit, len);
 	text[len * count] = '\0';
 	return text;
+}
+
+/* Names are cut between code points. */
+static void test_long_names(void **state)
+{
+	char *many = repeat("\xE4\xB8\xAD", 1000);
+	struct buf text;
+
+	buf_init(&text, alloc_default(), 1 << 20);
+	buf_printf(&text, "def %s():\n", many);
+	parsed_check_sound(PARSE_PYTHON, buf_str(&text));
+	buf_clear(&text);
+	buf_printf(&text, "func (%s) %s() {}\ntype a%s int\n", many, many, many);
+	parsed_check_sound(PARSE_GO, buf_str(&text));
+	buf_release(&text);
+	free(many);
 }
 
 /* Each of these would take minutes if time grew with the square of the size, or end the stack. */
@@ -250,9 +267,9 @@ static void test_hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_python),  cmocka_unit_test(test_python_odd),
-		cmocka_unit_test(test_go),      cmocka_unit_test(test_go_odd),
-		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_python),     cmocka_unit_test(test_python_odd),
+		cmocka_unit_test(test_go),         cmocka_unit_test(test_go_odd),
+		cmocka_unit_test(test_long_names), cmocka_unit_test(test_hostile),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,9 @@ static void test_templates(void **state)
 	      "    name: other\n{{- end }}\n");
 	check("kind: \"unclosed\nmetadata:\n\tname: tab\n",
 	      "= 1 \"unclosed tab||\nC yaml|kind: \"unclosed\nmetadata:\n\tname: tab\n");
+	check("'a\xC3\xA9: 1\nb: 2\n", "C yaml|'a\xC3\xA9: 1\nb: 2\n");
+	parsed_check_lines(PARSE_YAML, STR("'a\xC3\xA9: 1\n---\nb: 2\n"),
+			   "1-1 'a\xC3\xA9\n3-3 b\n");
 	check("just words, not a mapping: at all\n", "C yaml|just words, not a mapping: at all\n");
 }
 
