@@ -10,7 +10,7 @@
 	  "folder of the embedded store (default: $XDG_DATA_HOME/docs-bot)")                       \
 	X(SET_STORE, "store", CONFIG_STRING, "sqlite", "DOCS_BOT_STORE", 0, 0, "sqlite",           \
 	  "where the index lives")                                                                 \
-	X(SET_MODEL, "model", CONFIG_STRING, "all-mpnet-base-v2", "EMBEDDING_MODEL", 0, 0, NULL,    \
+	X(SET_MODEL, "model", CONFIG_STRING, "all-mpnet-base-v2", "EMBEDDING_MODEL", 0, 0, NULL,   \
 	  "embedding model: a name (see `model list`) or a folder")                                \
 	X(SET_MODELS_DIR, "models_dir", CONFIG_STRING, "", "DOCS_BOT_MODELS_DIR", 0, 0, NULL,      \
 	  "folder of the embedding models (default: $XDG_DATA_HOME/docs-bot/models)")              \
@@ -39,7 +39,7 @@
 	X(SET_MAX_FILES, "max_files", CONFIG_INT, "1000000", NULL, 1, 100000000, NULL,             \
 	  "most files of one source")                                                              \
 	X(SET_PAGE_WEIGHTS, "page_weights", CONFIG_STRING,                                         \
-	  "windows=1 sections=1 paragraphs=1 words=1.5 page_words=1.5", NULL, 0, 0, NULL,          \
+	  "windows=1 sections=1 paragraphs=1 words=1 page_words=1", NULL, 0, 0, NULL,              \
 	  "weight of each ranking in the score of a page")                                         \
 	X(SET_SECTION_WEIGHTS, "section_weights", CONFIG_STRING,                                   \
 	  "windows=0.3 sections=1 paragraphs=1 words=1.5 page_words=0", NULL, 0, 0, NULL,          \

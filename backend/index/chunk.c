@@ -307,6 +307,31 @@ static enum err_code split_block(struct chunker *c, struct str text, size_t room
 	return code;
 }
 
+/*
+ * The text without the marks of code spans, which are no part of what is said: as tokens they move
+ * vectors. Fences (three and more) stay. Ptr NULL without memory.
+ */
+static struct str without_code_marks(struct str text, struct arena *arena)
+{
+	size_t kept = 0;
+	char *out;
+
+	if (str_find(text, STR("`"), 0) == STR_NPOS)
+		return text;
+	out = arena_get(arena, text.len);
+	for (size_t i = 0, run; out && i < text.len; i += run) {
+		for (run = 0; i + run < text.len && text.ptr[i + run] == '`'; run++)
+			;
+		bool mark = run == 1 || run == 2;
+		if (!run)
+			run = 1;
+		if (!mark)
+			memcpy(out + kept, text.ptr + i, run);
+		kept += mark ? 0 : run;
+	}
+	return (struct str){out, kept};
+}
+
 /* Units joined by newlines; ptr NULL without memory. */
 static struct str join_units(const struct unit *units, size_t count, struct arena *arena)
 {
@@ -345,6 +370,8 @@ static enum err_code add_section_chunk(struct chunker *c, size_t section, struct
 
 		chunk.embed_text = join_units(parts, 2, c->arena);
 	}
+	if (chunk.embed_text.ptr)
+		chunk.embed_text = without_code_marks(chunk.embed_text, c->arena);
 	if (!chunk.embed_text.ptr)
 		return arena_fail(c->arena, c->err);
 	code = count_tokens(c, chunk.embed_text, &chunk.token_count);

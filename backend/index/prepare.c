@@ -13,7 +13,7 @@
 #include "parse/parse.h"
 
 /* Grows whenever parsing or chunking changes what is stored for the same bytes. */
-#define PREPARE_VERSION "9"
+#define PREPARE_VERSION "10"
 
 enum {
 	BINARY_PROBE = 8192,
