@@ -492,6 +492,35 @@ static void test_typing_errors_are_forgiven(void **state)
 	assert_int_equal(count_text(f, f->store, STORE_TEXT_SECTIONS, "notabokk"), 0);
 }
 
+/* The words that stand everywhere are left out where they are many; the rare ones still find. */
+static void test_common_words_do_not_hide_rare_ones(void **state)
+{
+	enum { MANY = 3000 };
+	struct fixture *f = *state;
+	struct store_hits hits;
+
+	begin(f);
+	for (int i = 0; i < MANY; i++) {
+		char path[32], text[96];
+
+		snprintf(path, sizeof(path), "%04d.md", i);
+		snprintf(text, sizeof(text), "alpha beta gamma delta%s",
+			 i == 1234 ? " quokka" : "");
+		put_text(f, path, "h", text);
+	}
+	put_text(f, "delta.md", "h", "delta"); /* what the commonest word alone would find */
+	publish(f);
+	assert_ok(f, store_search_text(f->store, STORE_TEXT_SECTIONS,
+				       STR("gamma alpha delta quokka beta"), MANY + 1, &f->arena,
+				       &hits, &f->err));
+	assert_int_equal(hits.count, MANY); /* the rarest three of those that are held stay */
+	assert_true(hits.items[0].score > hits.items[1].score);
+	struct store_passage passage;
+	assert_ok(f, store_passage(f->store, hits.items[0].document_id, 0, &f->arena, &passage,
+				   &f->err));
+	assert_true(str_eq(passage.path, STR("1234.md")));
+}
+
 static void test_headings_and_titles_weigh_more(void **state)
 {
 	static const char *const headings[] = {"Quota", "Other", "Third"};
@@ -881,6 +910,7 @@ int main(void)
 		CONTRACT(test_cache_survives_rollback),
 		CONTRACT(test_identifiers_whole_and_in_parts),
 		CONTRACT(test_typing_errors_are_forgiven),
+		CONTRACT(test_common_words_do_not_hide_rare_ones),
 		CONTRACT(test_headings_and_titles_weigh_more),
 		CONTRACT(test_hostile_queries_are_only_words),
 		CONTRACT(test_vector_search_is_exact),

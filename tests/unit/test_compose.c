@@ -275,7 +275,7 @@ static enum err_code abstain(struct fixture *f, struct retrieve_result *found, s
 			     size_t nearest, struct err *err)
 {
 	struct composer c;
-	f->out = (struct answer_result){.retrieved = {found, count, 0}};
+	f->out = (struct answer_result){.retrieved = {.items = found, .count = count}};
 	compose_begin(&c, &f->sink, &f->clock, 0, &f->arena, &f->out);
 	enum err_code got = compose_abstention(&c, nearest, err);
 	if (!got)

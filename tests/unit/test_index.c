@@ -547,7 +547,7 @@ static void a_copied_section_is_still_shown(void **state)
 	struct store *store = NULL;
 	struct store_passage passage;
 	int64_t id;
-	uint32_t sections;
+	uint32_t sections = 0;
 	mini_site_write(&f->site, "argon.md", STR(COPIED));
 	mini_site_write(&f->site, "longer/krypton.md",
 			STR(COPIED "\n## Krypton\n\nAll about krypton.\n"));

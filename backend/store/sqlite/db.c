@@ -97,7 +97,7 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 			  " WHERE s.document_id = ?1 AND s.ordinal = ?2",
 	[INDEX_CHUNK_TEXT] = "SELECT text FROM chunks"
 			     " WHERE document_id = ?1 AND unit = ?2 AND ordinal = ?3",
-	[INDEX_HAS_WORD] = "SELECT 1 FROM sections_fts WHERE sections_fts MATCH ?1 LIMIT 1",
+	[INDEX_WORD_ROWS] = "SELECT doc FROM section_words WHERE term = ?1",
 	[INDEX_WORDS] = "SELECT term, doc FROM section_words WHERE term >= ?1 AND term < ?2",
 	[INDEX_DOCUMENT_INFO] = "SELECT source, path, type, title, url, repo, version, archived,"
 				" (SELECT coalesce(max(ordinal) + 1, 0) FROM sections"

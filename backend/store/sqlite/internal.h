@@ -48,8 +48,8 @@ enum store_index_stmt {
 	INDEX_LIST,
 	INDEX_PASSAGE,
 	INDEX_CHUNK_TEXT,
-	INDEX_HAS_WORD,
 	INDEX_WORDS,
+	INDEX_WORD_ROWS,
 	INDEX_DOCUMENT_INFO,
 	INDEX_DOCUMENT_BY_PATH,
 	INDEX_STMT_COUNT
@@ -125,6 +125,12 @@ enum err_code store_schema_check(struct store_db *db, const struct store_schema 
 
 struct matrix; /* vectors.c */
 
+/* FTS5's tokenizer, opened when it is first needed. */
+struct store_stemmer {
+	fts5_tokenizer tokenizer;
+	Fts5Tokenizer *instance; /* NULL: not open */
+};
+
 struct store_sqlite {
 	struct store base;
 	const struct alloc *alloc;
@@ -132,6 +138,7 @@ struct store_sqlite {
 	const struct vec_ops *vec;
 	const struct veci8_ops *codes;
 	struct store_db index, cache;
+	struct store_stemmer stemmer;
 	bool writable;
 	struct store_vectors *vectors;
 	bool own_vectors;
@@ -250,6 +257,21 @@ enum err_code store_sqlite_correct(struct store_sqlite *s, struct str query, str
 
 /* Whether one letter added, missing or changed, or two swapped, make one word of the other. */
 bool store_spell_near(struct str a, struct str b);
+
+/* --- rare.c --- */
+
+/*
+ * The MATCH expression without the commonest of its terms, when together they name more rows than a
+ * search may score; at least three that the index holds stay. `match` as store_text_query() makes it.
+ */
+enum err_code store_sqlite_rarest(struct store_sqlite *s, struct str match, struct arena *arena,
+				  struct str *out, struct err *err) WARN_UNUSED;
+
+/* In how many sections the word stands, in any of its inflections. */
+enum err_code store_sqlite_word_rows(struct store_sqlite *s, struct str word, int64_t *rows,
+				     struct err *err) WARN_UNUSED;
+
+void store_stemmer_close(struct store_sqlite *s); /* before the database is */
 
 /* --- text.c: pure functions --- */
 

@@ -86,6 +86,7 @@ static void store_sqlite_close(struct store *base)
 
 	store_sqlite_rollback(base);
 	store_sqlite_release(base);
+	store_stemmer_close(s);
 	store_db_close(&s->cache, s->alloc);
 	store_db_close(&s->index, s->alloc);
 	if (s->own_vectors)

@@ -158,6 +158,8 @@ enum err_code store_sqlite_search_text(struct store *base, enum store_text_scope
 	code = store_sqlite_correct(s, query, arena, &query, err);
 	if (!code)
 		code = store_text_query(query, arena, &match, err);
+	if (!code && match.len)
+		code = store_sqlite_rarest(s, match, arena, &match, err);
 	if (code || !match.len || !k)
 		return code;
 	code = store_db_stmt(&s->index, which, &stmt, err);

@@ -51,24 +51,6 @@ static bool stem_near(struct str word, struct str stem)
 	return false;
 }
 
-static enum err_code is_known(struct store_sqlite *s, struct str word, bool *known, struct err *err)
-{
-	char quoted[MAX_LETTERS + 2];
-	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, INDEX_HAS_WORD, &stmt, err);
-	if (code)
-		return code;
-	quoted[0] = quoted[word.len + 1] = '"';
-	memcpy(quoted + 1, word.ptr, word.len);
-	store_db_bind_str(stmt, 1, (struct str){quoted, word.len + 2});
-	int rc = sqlite3_step(stmt);
-	*known = rc == SQLITE_ROW;
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		code = store_db_fail(&s->index, rc, "looking for a word", err);
-	store_db_done(stmt);
-	return code;
-}
-
 /* Of the stems that are near the one in most sections; empty when there is none. */
 static enum err_code find_near(struct store_sqlite *s, struct str word, struct arena *arena,
 			       struct str *out, struct err *err)
@@ -139,9 +121,9 @@ enum err_code store_sqlite_correct(struct store_sqlite *s, struct str query, str
 	     n < MAX_WORDS && unknown < MAX_UNKNOWN && !code && next_word(query, &at, word, &len);
 	     n++) {
 		struct str near = STR("");
-		bool known = true;
-		code = is_known(s, (struct str){word, len}, &known, err);
-		if (code || known)
+		int64_t sections = 0;
+		code = store_sqlite_word_rows(s, (struct str){word, len}, &sections, err);
+		if (code || sections)
 			continue;
 		unknown++;
 		code = find_near(s, (struct str){word, len}, arena, &near, err);
