@@ -1,6 +1,7 @@
 """Texts of exact token counts, made of our own words, and the documentation's own chunks."""
 
 import hashlib
+import re
 import sqlite3
 
 WORDS = """a controller watches the cluster and starts one pod for each step of a pipeline when
@@ -57,6 +58,9 @@ def embedded_texts(data_dir):
 def forms(text, title, path):
     """backend/index/chunk.c: windows as they are, sections and paragraphs with a header."""
     yield text
+    # windows keep the marks of code spans, the others are embedded without
+    text = re.sub(r"(?<!`)(`{1,2})(?!`)", "", text)
+    title, path = (re.sub(r"(?<!`)(`{1,2})(?!`)", "", part) for part in (title, path))
     header = f"{title} > {path}" if title and path else title or path
     yield f"{header}\n{text}"
     for end in range(len(header) - 1, 0, -1):  # a header that takes too much of the room is cut

@@ -64,7 +64,7 @@ enum err_code retrieve_weights_parse(struct str text, double weights[SIGNAL_COUN
 struct retrieve_tuning retrieve_tuning_default(void)
 {
 	return (struct retrieve_tuning){
-		.page_weight = {1, 1, 1, 1, 1},
+		.page_weight = {1, 1, 1, 2, 2},
 		.section_weight = {0.3, 1, 1, 1.5, 0},
 		.within_page = 1,
 		.archived_factor = 0.8,

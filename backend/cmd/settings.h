@@ -39,7 +39,7 @@
 	X(SET_MAX_FILES, "max_files", CONFIG_INT, "1000000", NULL, 1, 100000000, NULL,             \
 	  "most files of one source")                                                              \
 	X(SET_PAGE_WEIGHTS, "page_weights", CONFIG_STRING,                                         \
-	  "windows=1 sections=1 paragraphs=1 words=1 page_words=1", NULL, 0, 0, NULL,              \
+	  "windows=1 sections=1 paragraphs=1 words=2 page_words=2", NULL, 0, 0, NULL,              \
 	  "weight of each ranking in the score of a page")                                         \
 	X(SET_SECTION_WEIGHTS, "section_weights", CONFIG_STRING,                                   \
 	  "windows=0.3 sections=1 paragraphs=1 words=1.5 page_words=0", NULL, 0, 0, NULL,          \

@@ -345,10 +345,12 @@ enum err_code eval_report_make(const struct eval_result *result, const struct ev
 			  "differences", differences_json(&make), "rows", rows_json(&make),
 			  "questions", questions_json(result));
 	bool ok = report != NULL;
-	const json_t *metamorphic = json_object_get(first, "metamorphic");
-	if (ok && json_is_object(metamorphic))
-		ok = put(report, "metamorphic_kept",
-			 json_incref(json_object_get(metamorphic, "share")));
+	if (ok) { /* else the profiles are gone with it */
+		const json_t *metamorphic = json_object_get(first, "metamorphic");
+		if (json_is_object(metamorphic))
+			ok = put(report, "metamorphic_kept",
+				 json_incref(json_object_get(metamorphic, "share")));
+	}
 	if (ok && result->options.answers)
 		ok = put(report, "answers", answers_json(&result->answers));
 	*out = finish(report, ok);

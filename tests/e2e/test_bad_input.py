@@ -323,6 +323,15 @@ class Service:
         finally:
             connection.close()
 
+    def until(self, wanted):
+        """The answer to a search once it has this status."""
+        for _ in range(200):
+            status, answer = self.search("medianstop")
+            if status == wanted:
+                return answer
+            time.sleep(0.05)
+        raise AssertionError(f"{status}, not {wanted}: {answer}")
+
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait(timeout=60)
@@ -337,12 +346,13 @@ def test_index_is_rebuilt_with_another_model_while_serving(tmp_path, bot, tiny_m
     with Service(bot, tmp_path / "serve.log") as service:
         assert service.search("medianstop")[0] == 200
         Bot(bot.data, other).index(SITE, "--rebuild")
+        service.until(503)  # till then workers answer from what they hold, which is the old one
         for _ in range(8):  # whichever worker it is, open store or not
             status, problem = service.search("medianstop")
             assert status == 503 and "made with model tiny-other" in problem["detail"], problem
         bot.index(SITE, "--rebuild")
-        status, found = service.search("medianstop")
-        assert status == 200 and found["results"][0]["path"].endswith("early-stopping.md")
+        found = service.until(200)
+        assert found["results"][0]["path"].endswith("early-stopping.md")
 
 
 def test_address_of_another_machine(indexed):

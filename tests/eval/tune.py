@@ -24,7 +24,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIGNALS = ["windows", "sections", "paragraphs", "words", "page_words"]
-PAGE = {name: 1 for name in SIGNALS}
+PAGE = {"windows": 1, "sections": 1, "paragraphs": 1, "words": 2, "page_words": 2}
 RESAMPLES, REPETITIONS, FOLDS, SEED = 2000, 20, 5, 867
 
 
@@ -47,7 +47,7 @@ ABLATION = [
     ("without paragraphs", pages(paragraphs=0)),
     ("without BM25 of sections", pages(words=0)),
     ("without BM25 of pages", pages(page_words=0)),
-    ("words count 1.5", pages(words=1.5, page_words=1.5)),
+    ("all rankings equal", pages(words=1, page_words=1)),
     ("archived pages as others", {"archived_factor": 1}),
     ("sections without neighbours", {"context_tokens": 0}),
     ("sections of a page equal", {"within_page": 0}),
