@@ -248,7 +248,7 @@ await check("hostile answers and addresses do no harm", {
     say("no json"); say({ type: "unknown" }); say({ type: "content" }); say("null");
     say({ type: "sources", sources: [
       { index: 1, title: "<b>t</b>", section: "s", url: "javascript:alert(1)", quote: "<i>q</i>" },
-      { index: 2, title: "ok", section: "ok", url: "https://example.org/x#y", quote: "" },
+      { index: 2, title: "ok", section: "ok", url: "https://example.org/x#y", quote: "set `--flag` [1]" },
       { index: 3, title: "data", section: "", url: "data:text/html,<script>alert(1)</script>", quote: "" },
       { index: 4, title: "other host", section: "", url: "//evil.example/x", quote: "" },
       { index: 5, title: "own", section: "", url: "/pages/a.md#b", quote: "" },
@@ -263,6 +263,8 @@ await check("hostile answers and addresses do no harm", {
   assert.deepEqual(hrefs, ["https://example.org/x#y", `${BASE}/pages/a.md#b`]);
   assert.deepEqual(await answer.locator("sup.cite a").allInnerTexts(), ["[1]", "[2]", "[1]"]);
   assert.match(await answer.locator(".text").innerText(), /\[9\]/);
+  assert.equal(await answer.locator(".sources blockquote code").innerText(), "--flag");
+  assert.equal(await answer.locator(".sources blockquote").nth(1).innerText(), "set --flag [1]");
   assert.equal(await answer.locator("pre code").innerText(), "<iframe src=javascript:alert(1)>");
   assert.equal(await answer.locator("li").first().innerText(), "one[1]");
 });

@@ -189,7 +189,11 @@ function showSources(t, list) {
       name.rel = "noopener noreferrer";
     }
     body.append(name);
-    if (source.quote) body.append(element("blockquote", "", source.quote));
+    if (source.quote) {
+      const quote = element("blockquote");
+      addInline(quote, source.quote, new Map());
+      body.append(quote);
+    }
     item.append(element("span", "number", `[${source.index}]`), body);
     items.append(item);
   }

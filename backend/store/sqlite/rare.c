@@ -23,7 +23,7 @@ struct rare_term {
 /* The tokenizer that sections_fts names in the schema; NULL functions when SQLite has none such. */
 static enum err_code stemmer_open(struct store_sqlite *s, struct err *err)
 {
-	static const char *options[] = {"unicode61", "remove_diacritics", "2"};
+	const char *options[] = {"unicode61", "remove_diacritics", "2"};
 	struct store_stemmer *stemmer = &s->stemmer;
 	sqlite3_stmt *stmt = NULL;
 	fts5_api *api = NULL;
