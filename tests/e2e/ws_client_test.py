@@ -187,7 +187,8 @@ def test_fragmented_message():
     async def body():
         async with connect() as ws:
             await read_frame(ws)
-            text = json.dumps({"message": QUESTION + " “quoted” é"}, ensure_ascii=False)
+            # characters of several bytes, which fragments cut, and no further word to search for
+            text = json.dumps({"message": QUESTION + " “…” – ‘’"}, ensure_ascii=False)
             await ws.send([text[i : i + 7] for i in range(0, len(text), 7)])
             assert "retain" in text_of(await read_turn(ws))
 
