@@ -179,7 +179,7 @@ static enum err_code read_section(struct reader *r, struct config *config)
 		if (r->event.type != YAML_MAPPING_START_EVENT)
 			return expected(r, "an entry of 'key: value' lines");
 		code = add_item(r, config, &item);
-		if (!code)
+		if (!code && item)
 			code = read_mapping(r, item);
 		if (!code)
 			code = next(r);

@@ -375,7 +375,7 @@ static void scan(struct masker *m)
 {
 	struct str text = m->text;
 	for (size_t at = 0; at < text.len;) {
-		size_t from, end = at;
+		size_t from, end;
 		if (text.ptr[at] == '-' && starts_at(text, at, "-----BEGIN ")) {
 			end = find_pem(text, at);
 			if (end > at)

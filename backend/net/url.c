@@ -116,7 +116,7 @@ static int hex_value(int c)
 {
 	if (ascii_digit(c))
 		return c - '0';
-	c = ascii_lower((char)c);
+	c = (unsigned char)ascii_lower((char)c);
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
@@ -218,7 +218,7 @@ static int compare_parameters(const void *a, const void *b)
 /* `query` is encoded already; a query of too many parameters keeps its order. */
 static void append_query(struct buf *out, struct str query)
 {
-	struct str parameters[PARAMETERS_MAX], rest = query, part;
+	struct str parameters[PARAMETERS_MAX] = {{NULL, 0}}, rest = query, part;
 	size_t count = 0;
 
 	while (query.len && str_cut(&rest, '&', &part)) {

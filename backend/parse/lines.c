@@ -26,10 +26,11 @@ enum err_code lines_split(struct str text, struct arena *arena, struct lines *li
 	if (text.len == 0)
 		return ERR_OK;
 	text = without_carriage_returns(text, arena);
+	if (!text.ptr)
+		return arena_fail(arena, err);
 	for (size_t i = 0; i < text.len; i++)
 		count += text.ptr[i] == '\n';
-	if (text.ptr)
-		lines->items = arena_array(arena, count, sizeof(*lines->items));
+	lines->items = arena_array(arena, count, sizeof(*lines->items));
 	if (!lines->items)
 		return arena_fail(arena, err);
 	lines->text = rest = text;

@@ -218,7 +218,6 @@ enum err_code parse_notebook(struct str text, struct arena *arena, struct docume
 {
 	struct notebook nb;
 	json_t *root = NULL;
-	const json_t *sheet;
 	size_t i;
 	enum err_code code;
 
@@ -237,8 +236,9 @@ enum err_code parse_notebook(struct str text, struct arena *arena, struct docume
 	builder_init(&nb.b, arena, out, text.len * 4 + 4096, err);
 	nb.language = kernel_language(root);
 	add_cells(&nb, json_object_get(root, "cells"));
-	json_array_foreach(json_object_get(root, "worksheets"), i, sheet)
-		add_cells(&nb, json_object_get(sheet, "cells"));
+	const json_t *sheets = json_object_get(root, "worksheets");
+	for (i = 0; i < json_array_size(sheets); i++)
+		add_cells(&nb, json_object_get(json_array_get(sheets, i), "cells"));
 	code = builder_finish(&nb.b);
 	if (code == ERR_OK)
 		code = finish_sections(out, arena, err);

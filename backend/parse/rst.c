@@ -84,7 +84,7 @@ static int title_level(struct rst *r, char mark, bool over)
 /* The id of a section: its explicit target's, else its own, made unique as docutils does. */
 static struct str section_id(struct rst *r, struct str name)
 {
-	struct str id = rst_id(r->target.len ? r->target : name, r->b.arena), made = STR("");
+	struct str id = rst_id(r->target.len ? r->target : name, r->b.arena), made;
 	size_t known = r->b.anchors.count;
 
 	r->target = STR("");
@@ -164,10 +164,9 @@ static size_t item_mark(struct str text)
 	if (str_starts(text, STR("\xE2\x80\xA2 ")))
 		return 4;
 	at += text.ptr[0] == '(';
-	if (at < text.len && text.ptr[at] == '#')
-		at++;
-	else if (at + 1 < text.len && ascii_alpha((unsigned char)text.ptr[at]) &&
-		 !ascii_alnum((unsigned char)text.ptr[at + 1]))
+	if ((at < text.len && text.ptr[at] == '#') ||
+	    (at + 1 < text.len && ascii_alpha((unsigned char)text.ptr[at]) &&
+	     !ascii_alnum((unsigned char)text.ptr[at + 1])))
 		at++;
 	else
 		while (at < text.len && at < 6 && ascii_digit((unsigned char)text.ptr[at]))

@@ -240,7 +240,7 @@ void rst_inline(struct rst *r, struct str text)
 		char c = text.ptr[at];
 		bool inside = at > 0 && (ascii_alnum((unsigned char)text.ptr[at - 1]) ||
 					 text.ptr[at - 1] == '\\');
-		size_t next = at;
+		size_t next;
 
 		if (c == '_' && ends_reference(text, at)) {
 			put_text(r, str_slice(text, copied, at));

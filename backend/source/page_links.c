@@ -142,7 +142,7 @@ static int32_t reference(struct str text)
 	if (text.len < 2 || text.ptr[0] != '#')
 		return 0;
 	for (size_t i = hex ? 2 : 1; i < text.len; i++) {
-		int c = ascii_lower(text.ptr[i]);
+		int c = (unsigned char)ascii_lower(text.ptr[i]);
 		int digit = ascii_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
 
 		if (digit >= (hex ? 16 : 10) || value > 0x10ffff)

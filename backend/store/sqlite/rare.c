@@ -141,7 +141,7 @@ enum err_code store_sqlite_rarest(struct store_sqlite *s, struct str match, stru
 				  struct str *out, struct err *err)
 {
 	/* corrections may come on top of what a query may hold */
-	struct rare_term terms[STORE_TEXT_MAX_TERMS];
+	struct rare_term terms[STORE_TEXT_MAX_TERMS] = {{.rows = 0}};
 	size_t count = 0;
 	*out = match;
 	enum err_code code = ERR_OK;
