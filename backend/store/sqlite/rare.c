@@ -20,7 +20,7 @@ struct rare_term {
 	size_t position;
 };
 
-/* The tokenizer that sections_fts names in the schema; NULL functions when SQLite has none such. */
+/* Opens the tokenizer that the schema names for sections_fts, once. */
 static enum err_code stemmer_open(struct store_sqlite *s, struct err *err)
 {
 	const char *options[] = {"unicode61", "remove_diacritics", "2"};
@@ -140,7 +140,6 @@ static enum err_code join(struct rare_term *terms, size_t count, struct arena *a
 enum err_code store_sqlite_rarest(struct store_sqlite *s, struct str match, struct arena *arena,
 				  struct str *out, struct err *err)
 {
-	/* corrections may come on top of what a query may hold */
 	struct rare_term terms[STORE_TEXT_MAX_TERMS] = {{.rows = 0}};
 	size_t count = 0;
 	*out = match;
