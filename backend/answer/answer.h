@@ -5,11 +5,7 @@
 #include <stdatomic.h>
 
 #include "answer/retrieve.h"
-
-enum answer_route { ROUTE_DOCS, ROUTE_KNOWLEDGE, ROUTE_ABSTAINED, ROUTE_REFUSED, ROUTE_SMALLTALK };
-
-/* "docs", "knowledge", "abstained", "refused", "smalltalk"; static storage. */
-const char *answer_route_name(enum answer_route route);
+#include "answer/route.h"
 
 struct answer_citation {
 	int index;          /* the n of [n] in the text, from 1 */
