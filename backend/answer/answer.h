@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "answer/judge.h"
 #include "answer/retrieve.h"
 #include "answer/route.h"
 
@@ -42,6 +43,7 @@ struct answer_result {
 	bool grounded; /* every sentence is quoted from a cited source */
 	bool abstained;
 	struct retrieve_results retrieved;
+	struct judgement judgement; /* of the retrieved; zero when nothing was searched */
 	int64_t retrieval_us, first_token_us, total_us;
 };
 

@@ -1,21 +1,7 @@
 #include "answer/answer.h"
 #include "answer/compose.h"
-#include "answer/extract.h"
 
 enum { RETRIEVE_TOP_K = 8, NEAREST_PAGES = 3 };
-
-/*
- * A best cosine below this says that nothing found is about the question: of the 74 answerable
- * questions 3 are below with MiniLM, see docs/decisions/0003-extractive-answers.md.
- */
-static const float min_cosine = 0.42f;
-
-/*
- * While an index is being embedded a page may have no cosine at all. Then the sections found must
- * hold so much of the question's terms, by weight: with no vectors at all 19 % of the answerable
- * questions of tests/eval are below, and a third of the unanswerable ones.
- */
-static const double min_coverage = 0.35;
 
 const char *answer_route_name(enum answer_route route)
 {
@@ -36,15 +22,6 @@ static enum err_code show_stage(const struct answer_sink *sink, const char *stag
 	if (sink->status && !sink->status(sink->ctx, stage))
 		return err_set(err, ERR_CANCELLED, "the reader has left");
 	return ERR_OK;
-}
-
-static bool sufficient(const struct retrieve_results *results, const struct extract *extract)
-{
-	/* No word in common, not even a synonym: nearness alone is then chance ("???"). */
-	if (extract->count == 0 || extract->coverage <= 0)
-		return false;
-	return retrieve_best_cosine(results) >= min_cosine ||
-	       (results->partial && extract->coverage >= min_coverage);
 }
 
 enum err_code answer_run(const struct answer_deps *deps, struct str question,
@@ -69,13 +46,16 @@ enum err_code answer_run(const struct answer_deps *deps, struct str question,
 	if (!code)
 		code = extract_quotes(question, &out->retrieved, arena, &extract, err);
 	if (!code)
+		code = judge_sources(deps->store, question, &out->retrieved, &extract, arena,
+				     &out->judgement, err);
+	if (!code)
 		code = show_stage(sink, "generating", err);
 	if (code)
 		return code;
 
 	struct composer composer;
 	compose_begin(&composer, sink, deps->clock, started, arena, out);
-	if (sufficient(&out->retrieved, &extract))
+	if (out->judgement.sufficient)
 		code = compose_quotes(&composer, &extract, err);
 	else
 		code = compose_abstention(&composer, NEAREST_PAGES, err);

@@ -89,8 +89,7 @@ static size_t synonym_group(struct str stem)
 	return SYNONYM_GROUPS;
 }
 
-/* The word at or after *at; false at the end. */
-static bool next_word(struct str text, size_t *at, struct str *word)
+bool terms_next_word(struct str text, size_t *at, struct str *word)
 {
 	while (*at < text.len && !word_byte(text.ptr[*at]))
 		++*at;
@@ -106,7 +105,7 @@ enum err_code terms_of(struct str question, struct arena *arena, struct terms *o
 	struct str word;
 	size_t at = 0;
 	out->count = 0;
-	while (out->count < TERMS_MAX && next_word(question, &at, &word)) {
+	while (out->count < TERMS_MAX && terms_next_word(question, &at, &word)) {
 		if (terms_stop_word(word) ||
 		    (word.len == 1 && !ascii_digit((unsigned char)*word.ptr)))
 			continue;
@@ -120,7 +119,8 @@ enum err_code terms_of(struct str question, struct arena *arena, struct terms *o
 		for (size_t i = 0; i < out->count; i++)
 			known = known || str_eq(out->items[i].stem, stem);
 		if (!known)
-			out->items[out->count++] = (struct term){stem, 1, synonym_group(stem)};
+			out->items[out->count++] =
+				(struct term){{lower, word.len}, stem, 1, synonym_group(stem)};
 	}
 	return ERR_OK;
 }
@@ -128,8 +128,8 @@ enum err_code terms_of(struct str question, struct arena *arena, struct terms *o
 /* Whether the word begins with the stem and goes on for at most an inflection. */
 static bool matches(struct str stem, struct str word)
 {
-	return word.len >= stem.len && word.len <= stem.len + 5 &&
-	       (word.len == stem.len || stem.len >= 3) &&
+	return word.len >= stem.len && word.len <= stem.len + 5 && stem.len &&
+	       ascii_lower(*word.ptr) == *stem.ptr && (word.len == stem.len || stem.len >= 3) &&
 	       str_eq_nocase(str_slice(word, 0, stem.len), stem);
 }
 
@@ -158,25 +158,31 @@ static bool matches_synonym(size_t group, struct str word)
 	return false;
 }
 
-static uint64_t present(const struct terms *terms, struct str text)
+bool terms_matches(const struct term *term, struct str word)
+{
+	if (ascii_digit((unsigned char)*term->stem.ptr))
+		return str_eq(term->stem, word);
+	return matches_part(term->stem, word) || matches_synonym(term->synonyms, word);
+}
+
+uint64_t terms_found(const struct terms *terms, struct str text)
 {
 	uint64_t found = 0;
 	struct str word;
-	for (size_t at = 0; next_word(text, &at, &word);)
+	for (size_t at = 0; terms_next_word(text, &at, &word);)
 		for (size_t i = 0; i < terms->count; i++)
-			if (!(found >> i & 1) && (matches_part(terms->items[i].stem, word) ||
-						  matches_synonym(terms->items[i].synonyms, word)))
+			if (!(found >> i & 1) && terms_matches(&terms->items[i], word))
 				found |= (uint64_t)1 << i;
 	return found;
 }
 
-_Static_assert(TERMS_MAX <= 64, "present() keeps one bit per term");
+_Static_assert(TERMS_MAX <= 64, "terms_found() keeps one bit per term");
 
 void terms_weigh(struct terms *terms, const struct str *texts, size_t count)
 {
 	size_t df[TERMS_MAX] = {0};
 	for (size_t t = 0; t < count; t++) {
-		uint64_t found = present(terms, texts[t]);
+		uint64_t found = terms_found(terms, texts[t]);
 		for (size_t i = 0; i < terms->count; i++)
 			df[i] += found >> i & 1;
 	}
@@ -184,7 +190,7 @@ void terms_weigh(struct terms *terms, const struct str *texts, size_t count)
 		terms->items[i].weight = log(1 + (double)(count + 1) / (double)(df[i] + 1));
 }
 
-static double weight_of(const struct terms *terms, uint64_t found)
+double terms_weight(const struct terms *terms, uint64_t found)
 {
 	double score = 0;
 	for (size_t i = 0; i < terms->count; i++)
@@ -194,14 +200,61 @@ static double weight_of(const struct terms *terms, uint64_t found)
 
 double terms_score(const struct terms *terms, struct str text)
 {
-	return weight_of(terms, present(terms, text));
+	return terms_weight(terms, terms_found(terms, text));
 }
 
 double terms_coverage(const struct terms *terms, const struct str *texts, size_t count)
 {
-	double total = weight_of(terms, UINT64_MAX);
+	double total = terms_weight(terms, UINT64_MAX);
 	uint64_t found = 0;
 	for (size_t i = 0; i < count; i++)
-		found |= present(terms, texts[i]);
-	return total > 0 ? weight_of(terms, found) / total : 0;
+		found |= terms_found(terms, texts[i]);
+	return total > 0 ? terms_weight(terms, found) / total : 0;
+}
+
+static bool name_byte(char c)
+{
+	return word_byte(c) || c == '_' || c == '.' || c == '-' || c == '/' || c == ':';
+}
+
+/* Whether it is written as a name in code is, see terms_names(). `run` begins and ends with a word. */
+static bool is_name(struct str run, bool dashed)
+{
+	bool letter = false, joined = dashed, camel = false;
+	if (str_find(run, STR("://"), 0) != STR_NPOS)
+		return false;
+	for (size_t i = 0; i < run.len; i++) {
+		char c = run.ptr[i], before = i ? run.ptr[i - 1] : ' ';
+		letter = letter || (ascii_alpha((unsigned char)c) && !(i == 0 && c == 'v'));
+		joined = joined || c == '_' || (c == '.' && word_byte(before));
+		camel = camel || (c >= 'A' && c <= 'Z' && before >= 'a' && before <= 'z');
+	}
+	return letter && (joined || camel);
+}
+
+size_t terms_names(struct str question, struct str *out, size_t max)
+{
+	size_t count = 0;
+	for (size_t at = 0; at < question.len && count < max;) {
+		while (at < question.len && !name_byte(question.ptr[at]))
+			at++;
+		size_t begin = at;
+		while (at < question.len && name_byte(question.ptr[at]))
+			at++;
+		size_t end = at;
+		while (begin < end && !word_byte(question.ptr[begin]) && question.ptr[begin] != '_')
+			begin++;
+		while (end > begin && !word_byte(question.ptr[end - 1]) &&
+		       question.ptr[end - 1] != '_')
+			end--;
+		struct str run = str_slice(question, begin, end);
+		bool dashed = begin >= 2 && question.ptr[begin - 1] == '-' &&
+			      question.ptr[begin - 2] == '-';
+		bool known = run.len < 3 || !is_name(run, dashed);
+		for (size_t i = 0; i < count && !known; i++)
+			known = str_eq_nocase(out[i], run);
+		if (!known)
+			out[count++] = run;
+	}
+	return count;
 }

@@ -11,7 +11,8 @@
 #define TERMS_MAX 64
 
 struct term {
-	struct str stem; /* lower case, a light suffix cut */
+	struct str word; /* lower case, as it stands in the question */
+	struct str stem; /* its beginning, a light suffix cut */
 	double weight;   /* inverse document frequency, set by terms_weigh() */
 	size_t synonyms; /* the group that its stem belongs to, private to terms.c */
 };
@@ -27,6 +28,28 @@ bool terms_stop_word(struct str word);
 /* The distinct content words of a question: stop words dropped, identifiers also in parts. */
 enum err_code terms_of(struct str question, struct arena *arena, struct terms *out,
 		       struct err *err) WARN_UNUSED;
+
+/*
+ * The names in a question that are written as code is: with '_' or '.' inside, in camelCase, or with
+ * dashes in front ("set_caching_options", "spec.template", "trialTemplate", "--dry-run"). Each once, at
+ * most `max`; numbers, versions and web addresses are none. Views into the question. Returns how many.
+ */
+size_t terms_names(struct str question, struct str *out, size_t max);
+
+/*
+ * Whether a word of a text counts as the term: an inflection of it, a camelCase word with such a part,
+ * or a common synonym; a number only as it stands.
+ */
+bool terms_matches(const struct term *term, struct str word);
+
+/* The next word at or after *at, which goes behind it; false at the end. */
+bool terms_next_word(struct str text, size_t *at, struct str *word);
+
+/* Which of the terms the text holds, by bit. Linear in the text times terms. */
+uint64_t terms_found(const struct terms *terms, struct str text);
+
+/* Sum of the weights of these terms. */
+double terms_weight(const struct terms *terms, uint64_t found);
 
 /* Weighs each term by how few of the texts hold it: ln(1 + n / df) (Spärck Jones 1972). */
 void terms_weigh(struct terms *terms, const struct str *texts, size_t count);

@@ -12,8 +12,8 @@ struct gate {
 };
 
 static const char *const answer_figures[] = {
-	"fact_recall",       "citation_validity",  "citation_hit",     "abstention_precision",
-	"abstention_recall", "refused_answerable", "off_topic_refusal"};
+	"fact_recall",          "citation_validity", "citation_hit",     "first_source",
+	"abstention_precision", "abstention_recall", "false_abstention", "off_topic_refusal"};
 
 static bool is_retrieval_figure(struct str name)
 {

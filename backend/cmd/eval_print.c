@@ -165,5 +165,8 @@ void eval_print(const json_t *report, FILE *out)
 	{
 		fprintf(out, "  %-*s  %.3f\n", NAME_WIDTH, name, json_number_value(value));
 	}
+	if (json_object_get(report, "answer_bytes"))
+		fprintf(out, "  %-*s  %.0f\n", NAME_WIDTH, "bytes of an answer",
+			real(report, "answer_bytes"));
 	fprintf(out, "\nlatency p50 %.1f ms, p95 %.1f ms\n", real(ms, "p50"), real(ms, "p95"));
 }

@@ -56,11 +56,12 @@ static json_t *retrieval_json(const struct eval_summary *summary)
 
 static json_t *answers_json(const struct eval_answers *a)
 {
-	return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "fact_recall", a->fact_recall,
+	return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "fact_recall", a->fact_recall,
 			 "citation_validity", a->citation_validity, "citation_hit", a->citation_hit,
-			 "abstention_precision", a->abstention_precision, "abstention_recall",
-			 a->abstention_recall, "refused_answerable", a->refused_answerable,
-			 "off_topic_refusal", a->off_topic_refusal);
+			 "first_source", a->first_source, "abstention_precision",
+			 a->abstention_precision, "abstention_recall", a->abstention_recall,
+			 "false_abstention", a->false_abstention, "off_topic_refusal",
+			 a->off_topic_refusal);
 }
 
 /* The profile whose figures stand at the top of the report: the first that ran. */
@@ -242,6 +243,32 @@ static json_t *ranking_json(const struct eval_outcome *outcome, enum eval_profil
 	return finish(object, ok && object);
 }
 
+static json_t *judgement_json(const struct judgement *judgement)
+{
+	json_t *features = json_object();
+	bool ok = features != NULL;
+	for (size_t i = 0; i < JUDGE_FEATURES && ok; i++)
+		ok = put(features, judge_feature_name((enum judge_feature)i),
+			 json_real(judgement->features[i]));
+	return json_pack("{s:f, s:b, s:o, s:o}", "probability", judgement->probability,
+			 "sufficient", judgement->sufficient, "missing",
+			 json_from_str(judgement->missing), "features", finish(features, ok));
+}
+
+static json_t *answer_json(const struct eval_outcome *outcome)
+{
+	json_t *missing = json_array();
+	bool ok = missing != NULL;
+	for (size_t i = 0; i < outcome->answer_missing_count && ok; i++)
+		ok = append(missing, json_from_str(*outcome->answer_missing[i]));
+	return json_pack("{s:s, s:f, s:f, s:I, s:b, s:o, s:o}", "route",
+			 answer_route_name(outcome->route), "fact_recall",
+			 outcome->answer_fact_recall, "took_ms", outcome->answer_ms, "bytes",
+			 (json_int_t)outcome->answer_bytes, "cites_first", outcome->cites_first,
+			 "missing_facts", finish(missing, ok), "judgement",
+			 judgement_json(&outcome->judgement));
+}
+
 static json_t *question_json(const struct eval_result *result, const struct eval_outcome *outcome)
 {
 	const struct question *q = outcome->question;
@@ -262,10 +289,7 @@ static json_t *question_json(const struct eval_result *result, const struct eval
 		ok = put(object, "variant_of", json_from_str(q->variant_of)) &&
 		     put(object, "change", json_from_str(q->change));
 	if (ok && outcome->answered)
-		ok = put(object, "answer",
-			 json_pack("{s:s, s:f, s:f}", "route", answer_route_name(outcome->route),
-				   "fact_recall", outcome->answer_fact_recall, "took_ms",
-				   outcome->answer_ms));
+		ok = put(object, "answer", answer_json(outcome));
 	return finish(object, ok);
 }
 
@@ -352,7 +376,8 @@ enum err_code eval_report_make(const struct eval_result *result, const struct ev
 				 json_incref(json_object_get(metamorphic, "share")));
 	}
 	if (ok && result->options.answers)
-		ok = put(report, "answers", answers_json(&result->answers));
+		ok = put(report, "answers", answers_json(&result->answers)) &&
+		     put(report, "answer_bytes", json_real(result->answers.bytes));
 	*out = finish(report, ok);
 	if (!*out && !err->code)
 		return err_set(err, ERR_NOMEM, "out of memory");

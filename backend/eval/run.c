@@ -15,7 +15,7 @@ struct runner {
 
 /* The running sums from which the answer figures are made. */
 struct tally {
-	double fact_recall, citation_hit;
+	double fact_recall, citation_hit, first_source, bytes;
 	size_t citations, valid_citations;
 	size_t answerable, unanswerable, off_topic;
 	size_t abstained_right, abstained_wrong, refused_off_topic, turned_away;
@@ -44,15 +44,26 @@ static enum err_code keep_hits(struct runner *run, const struct eval_hits *hits,
 }
 
 static enum err_code find_missing(struct runner *run, const struct question *q, struct str text,
-				  struct eval_ranking *out)
+				  const struct str ***missing, size_t *count)
 {
-	out->missing = arena_array(run->keep, q->fact_count, sizeof(*out->missing));
-	if (!out->missing)
+	const struct str **list = arena_array(run->keep, q->fact_count, sizeof(*list));
+	if (!list)
 		return arena_fail(run->keep, run->err);
+	*missing = list;
+	*count = 0;
 	for (size_t i = 0; i < q->fact_count; i++)
 		if (metric_fact_recall(text, &q->facts[i], 1) < 1)
-			out->missing[out->missing_count++] = &q->facts[i];
+			list[(*count)++] = &q->facts[i];
 	return ERR_OK;
+}
+
+/* The judgement without what lives in the question's memory. */
+static enum err_code keep_judgement(struct runner *run, const struct judgement *judgement,
+				    struct judgement *out)
+{
+	*out = *judgement;
+	out->missing = arena_str(run->keep, judgement->missing);
+	return out->missing.ptr ? ERR_OK : arena_fail(run->keep, run->err);
 }
 
 static enum err_code measure_ranking(struct runner *run, enum eval_profile profile,
@@ -69,7 +80,7 @@ static enum err_code measure_ranking(struct runner *run, enum eval_profile profi
 	if (!code)
 		code = keep_hits(run, &hits, out);
 	if (!code)
-		code = find_missing(run, q, context.text, out);
+		code = find_missing(run, q, context.text, &out->missing, &out->missing_count);
 	if (code)
 		return code;
 	size_t rank = metric_first_rank(hits.pages, hits.page_count, q->gold_pages, q->gold_count);
@@ -97,10 +108,10 @@ static bool was_retrieved(const struct retrieve_results *results, struct str url
 	return false;
 }
 
-/* Whether a citation leads to a page that the set names. */
-static bool cites_gold(const struct question *q, const struct answer_result *answer)
+/* Whether one of the first `among` citations leads to a page that the set names. */
+static bool cites_gold(const struct question *q, const struct answer_result *answer, size_t among)
 {
-	for (size_t c = 0; c < answer->citation_count; c++)
+	for (size_t c = 0; c < answer->citation_count && c < among; c++)
 		for (size_t i = 0; i < answer->retrieved.count; i++)
 			if (str_eq(answer->retrieved.items[i].url, answer->citations[c].url) &&
 			    metric_first_rank(&answer->retrieved.items[i].passage.path, 1,
@@ -115,6 +126,7 @@ static void measure_answer(const struct question *q, const struct answer_result 
 	bool away = answer->route == ROUTE_ABSTAINED || answer->route == ROUTE_REFUSED;
 	outcome->answered = true;
 	outcome->route = answer->route;
+	outcome->answer_bytes = answer->text.len;
 	outcome->answer_ms = (double)answer->total_us / 1000;
 	outcome->answer_fact_recall = metric_fact_recall(answer->text, q->facts, q->fact_count);
 	for (size_t c = 0; c < answer->citation_count; c++) {
@@ -126,7 +138,10 @@ static void measure_answer(const struct question *q, const struct answer_result 
 	case QUESTION_DOCS:
 		tally->answerable++;
 		tally->fact_recall += outcome->answer_fact_recall;
-		tally->citation_hit += !away && cites_gold(q, answer);
+		tally->citation_hit += !away && cites_gold(q, answer, SIZE_MAX);
+		outcome->cites_first = !away && cites_gold(q, answer, 1);
+		tally->first_source += outcome->cites_first;
+		tally->bytes += (double)answer->text.len;
 		tally->turned_away += away;
 		tally->abstained_wrong += answer->route == ROUTE_ABSTAINED;
 		break;
@@ -154,10 +169,12 @@ static void finish_answers(const struct tally *t, struct eval_answers *out)
 		.fact_recall = share(t->fact_recall, (double)t->answerable),
 		.citation_validity = share((double)t->valid_citations, (double)t->citations),
 		.citation_hit = share(t->citation_hit, (double)t->answerable),
+		.first_source = share(t->first_source, (double)t->answerable),
+		.bytes = share(t->bytes, (double)t->answerable),
 		.abstention_precision = share((double)t->abstained_right,
 					      (double)(t->abstained_right + t->abstained_wrong)),
 		.abstention_recall = share((double)t->abstained_right, (double)t->unanswerable),
-		.refused_answerable = share((double)t->turned_away, (double)t->answerable),
+		.false_abstention = share((double)t->turned_away, (double)t->answerable),
 		.off_topic_refusal = share((double)t->refused_off_topic, (double)t->off_topic)};
 }
 
@@ -173,6 +190,11 @@ static enum err_code run_question(struct runner *run, const struct question *q, 
 			code = measure_ranking(run, (enum eval_profile)p, q, &outcome->rankings[p]);
 	if (!code && run->options->answers && !q->variant_of.len) {
 		code = answer_run(run->deps, q->text, &silent, &run->scratch, &answer, run->err);
+		if (!code)
+			code = find_missing(run, q, answer.text, &outcome->answer_missing,
+					    &outcome->answer_missing_count);
+		if (!code)
+			code = keep_judgement(run, &answer.judgement, &outcome->judgement);
 		if (!code)
 			measure_answer(q, &answer, tally, outcome);
 	}

@@ -34,15 +34,22 @@ struct eval_outcome { /* one question */
 	bool answered;                               /* the members below are set */
 	enum answer_route route;
 	double answer_fact_recall, answer_ms;
+	size_t answer_bytes;
+	const struct str **answer_missing; /* facts that are not in the answer */
+	size_t answer_missing_count;
+	bool cites_first; /* the first source of the answer is a gold page */
+	struct judgement judgement;
 };
 
 struct eval_answers {
 	double fact_recall;          /* over `docs` questions */
 	double citation_validity;    /* share of citations whose address was retrieved */
 	double citation_hit;         /* share of `docs` questions that cite a gold page */
+	double first_source;         /* share of those that cite one first */
+	double bytes;                /* mean length of the answers to `docs` questions */
 	double abstention_precision; /* share of abstentions that were unanswerable */
 	double abstention_recall;    /* share of unanswerable questions that were abstained */
-	double refused_answerable;   /* share of `docs` questions that were abstained or refused */
+	double false_abstention;     /* share of `docs` questions that were abstained or refused */
 	double off_topic_refusal;
 };
 

@@ -151,6 +151,12 @@ enum err_code store_find_document(struct store *s, struct str path, int64_t *doc
 	return s->ops->find_document(s, path, document_id, section_count, err);
 }
 
+enum err_code store_word_sections(struct store *s, const struct str *words, size_t count,
+				  uint64_t *sections, uint64_t *total, struct err *err)
+{
+	return s->ops->word_sections(s, words, count, sections, total, err);
+}
+
 enum err_code store_begin(struct store *s, const struct store_identity *identity, bool rebuild,
 			  struct err *err)
 {

@@ -191,6 +191,8 @@ struct store_ops {
 				       struct store_document_info *out, struct err *err);
 	enum err_code (*find_document)(struct store *s, struct str path, int64_t *document_id,
 				       uint32_t *section_count, struct err *err);
+	enum err_code (*word_sections)(struct store *s, const struct str *words, size_t count,
+				       uint64_t *sections, uint64_t *total, struct err *err);
 	enum err_code (*hold)(struct store *s, uint64_t *generation, struct err *err);
 	void (*release)(struct store *s);
 	void (*maintain)(struct store *s);
@@ -247,6 +249,15 @@ enum err_code store_document_info(struct store *s, int64_t document_id, struct a
 /* A document by its path (of several sources the first by name); ERR_NOTFOUND when there is none. */
 enum err_code store_find_document(struct store *s, struct str path, int64_t *document_id,
 				  uint32_t *section_count, struct err *err) WARN_UNUSED;
+
+/*
+ * In how many sections each word stands, in any of its inflections, and how many sections there are:
+ * document frequencies. A name with separators ("set_caching_options", "kubeflow.org/v1", "1.8.22") is
+ * looked for as a whole, whatever its case. A word that stands in text that no search finds
+ * (duplicates) counts 0. `sections` has `count` places.
+ */
+enum err_code store_word_sections(struct store *s, const struct str *words, size_t count,
+				  uint64_t *sections, uint64_t *total, struct err *err) WARN_UNUSED;
 
 /*
  * From now on all reading calls see the state published last, with its vectors in memory, whatever

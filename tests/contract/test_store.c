@@ -521,6 +521,33 @@ static void test_common_words_do_not_hide_rare_ones(void **state)
 	assert_true(str_eq(passage.path, STR("1234.md")));
 }
 
+static void test_words_are_counted(void **state)
+{
+	static const struct str words[] = {{"Alpacas", 7},
+					   {"set_caching_options", 19},
+					   {"setCachingOptions", 17},
+					   {"caching", 7},
+					   {"zebra", 5},
+					   {"", 0},
+					   {"--", 2}};
+	struct fixture *f = *state;
+	uint64_t sections[7], total = 0;
+	begin(f);
+	put_text(f, "a.md", "h1", "an alpaca calls set_caching_options twice");
+	put_text(f, "b.md", "h1", "alpaca caching");
+	publish(f);
+	assert_ok(f, store_word_sections(f->store, words, 7, sections, &total, &f->err));
+	assert_int_equal(total, 2);
+	assert_int_equal(sections[0], 2); /* inflections count */
+	assert_int_equal(sections[1], 1); /* a name as a whole */
+	assert_int_equal(sections[2], 1);
+	assert_int_equal(sections[3], 2);
+	for (size_t i = 4; i < 7; i++)
+		assert_int_equal(sections[i], 0);
+	assert_ok(f, store_word_sections(f->store, NULL, 0, NULL, &total, &f->err));
+	assert_int_equal(total, 2);
+}
+
 static void test_headings_and_titles_weigh_more(void **state)
 {
 	static const char *const headings[] = {"Quota", "Other", "Third"};
@@ -911,6 +938,7 @@ int main(void)
 		CONTRACT(test_identifiers_whole_and_in_parts),
 		CONTRACT(test_typing_errors_are_forgiven),
 		CONTRACT(test_common_words_do_not_hide_rare_ones),
+		CONTRACT(test_words_are_counted),
 		CONTRACT(test_headings_and_titles_weigh_more),
 		CONTRACT(test_hostile_queries_are_only_words),
 		CONTRACT(test_vector_search_is_exact),

@@ -277,7 +277,7 @@ static void a_run_measures_retrieval_and_answers(void **state)
 	near(answers->citation_validity, 1);
 	near(answers->abstention_recall, 1);
 	near(answers->abstention_precision, 1);
-	near(answers->refused_answerable, 0);
+	near(answers->false_abstention, 0);
 	assert_true(f->result.outcomes[2].answered);
 	assert_false(f->result.outcomes[3].answered);
 }

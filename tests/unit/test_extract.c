@@ -42,7 +42,7 @@ static struct retrieve_result result(size_t rank, const char *title, const char 
 
 static struct extract extract(const char *question, struct retrieve_result *items, size_t count)
 {
-	struct retrieve_results results = {items, count, 0, false};
+	struct retrieve_results results = {.items = items, .count = count, .took_us = 0};
 	struct extract out;
 	struct err err = {ERR_OK, ""};
 	if (extract_quotes(str_c(question), &results, &arena, &out, &err))
@@ -288,7 +288,7 @@ static void huge_sections_are_bounded(void **state)
 static void memory_runs_out(void **state)
 {
 	struct retrieve_result items[] = {result(1, "T", "H", STR("H\nPods of trials. More."))};
-	struct retrieve_results results = {items, 1, 0, false};
+	struct retrieve_results results = {.items = items, .count = 1, .took_us = 0};
 	struct err err = {ERR_OK, ""};
 	for (size_t max = 0;; max += 16) {
 		struct arena small;

@@ -66,7 +66,7 @@ static void results_have_the_fixed_keys(void **state)
 		 .url = STR("https://e.org/#b")},
 		{.rank = 2, .passage = {.source = STR("folder")}},
 	};
-	struct retrieve_results results = {items, 2, 12500, false};
+	struct retrieve_results results = {.items = items, .count = 2, .took_us = 12500};
 	json_t *value = present_results(STR("why?"), &results, false);
 	assert_non_null(value);
 	assert_member(value, "query", "why?");
@@ -99,7 +99,7 @@ static void results_have_the_fixed_keys(void **state)
 	assert_true(json_number_value(json_object_get(words, "page")) == 0.625);
 	assert_true(json_number_value(json_object_get(words, "section")) == 0.25);
 	json_decref(value);
-	struct retrieve_results none = {NULL, 0, 0, false};
+	struct retrieve_results none = {.items = NULL};
 	value = present_results(STR(""), &none, false);
 	assert_int_equal(json_array_size(json_object_get(value, "results")), 0);
 	json_decref(value);
@@ -161,7 +161,7 @@ static void no_result_is_lost_when_memory_runs_out(void **state)
 	struct answer_result answer = {
 		.text = STR("Text [1]"), .citations = &citation, .citation_count = 1};
 	struct retrieve_result item = {.rank = 1, .passage = {.title = STR("T")}};
-	struct retrieve_results results = {&item, 1, 0, false};
+	struct retrieve_results results = {.items = &item, .count = 1, .took_us = 0};
 	bool done = false;
 	json_object_seed(1);
 	for (size_t n = 1; !done; n++) {

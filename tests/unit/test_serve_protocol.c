@@ -185,7 +185,8 @@ static void test_search_document(void **state)
 		 .text = STR("words")},
 		{.rank = 2, .score = 0.25, .passage = {.type = STR("issue")}},
 	};
-	struct retrieve_results results = {items, 2, 1500, false}, one = {items, 1, 1500, false};
+	struct retrieve_results results = {.items = items, .count = 2, .took_us = 1500},
+				one = {.items = items, .count = 1, .took_us = 1500};
 	struct buf out;
 	json_t *json;
 	buf_init(&out, alloc_default(), 4096);

@@ -98,6 +98,7 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 	[INDEX_CHUNK_TEXT] = "SELECT text FROM chunks"
 			     " WHERE document_id = ?1 AND unit = ?2 AND ordinal = ?3",
 	[INDEX_WORD_ROWS] = "SELECT doc FROM section_words WHERE term = ?1",
+	[INDEX_SECTION_COUNT] = "SELECT count(*) FROM sections",
 	[INDEX_WORDS] = "SELECT term, doc FROM section_words WHERE term >= ?1 AND term < ?2",
 	[INDEX_DOCUMENT_INFO] = "SELECT source, path, type, title, url, repo, version, archived,"
 				" (SELECT coalesce(max(ordinal) + 1, 0) FROM sections"

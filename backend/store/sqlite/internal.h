@@ -50,6 +50,7 @@ enum store_index_stmt {
 	INDEX_CHUNK_TEXT,
 	INDEX_WORDS,
 	INDEX_WORD_ROWS,
+	INDEX_SECTION_COUNT,
 	INDEX_DOCUMENT_INFO,
 	INDEX_DOCUMENT_BY_PATH,
 	INDEX_STMT_COUNT
@@ -243,6 +244,8 @@ enum err_code store_sqlite_chunk_text(struct store *base, int64_t document_id, e
 enum err_code store_sqlite_document_info(struct store *base, int64_t document_id,
 					 struct arena *arena, struct store_document_info *out,
 					 struct err *err);
+enum err_code store_sqlite_word_sections(struct store *base, const struct str *words, size_t count,
+					 uint64_t *sections, uint64_t *total, struct err *err);
 enum err_code store_sqlite_find_document(struct store *base, struct str path, int64_t *document_id,
 					 uint32_t *section_count, struct err *err);
 

@@ -118,6 +118,7 @@ static const struct store_ops sqlite_ops = {
 	.chunk_text = store_sqlite_chunk_text,
 	.document_info = store_sqlite_document_info,
 	.find_document = store_sqlite_find_document,
+	.word_sections = store_sqlite_word_sections,
 	.hold = store_sqlite_hold,
 	.release = store_sqlite_release,
 	.maintain = store_sqlite_maintain,

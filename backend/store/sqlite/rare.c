@@ -95,6 +95,44 @@ enum err_code store_sqlite_word_rows(struct store_sqlite *s, struct str word, in
 	return code;
 }
 
+/* A name as text.c puts it into the index: joined. Empty when it is too long for one. */
+static struct str joined_name(struct str word, char out[STEM_MAX])
+{
+	size_t len = 0;
+	for (size_t i = 0; i < word.len; i++) {
+		if (strchr("_.-/:", word.ptr[i]))
+			continue;
+		if (len == STEM_MAX)
+			return STR("");
+		out[len++] = word.ptr[i];
+	}
+	return (struct str){out, len};
+}
+
+enum err_code store_sqlite_word_sections(struct store *base, const struct str *words, size_t count,
+					 uint64_t *sections, uint64_t *total, struct err *err)
+{
+	struct store_sqlite *s = (struct store_sqlite *)base;
+	sqlite3_stmt *stmt;
+	enum err_code code = store_db_stmt(&s->index, INDEX_SECTION_COUNT, &stmt, err);
+	*total = 0;
+	if (code)
+		return code;
+	int rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*total = (uint64_t)sqlite3_column_int64(stmt, 0);
+	else
+		code = store_db_fail(&s->index, rc, "counting its sections", err);
+	store_db_done(stmt);
+	for (size_t i = 0; i < count && !code; i++) {
+		char name[STEM_MAX];
+		int64_t rows = 0;
+		code = store_sqlite_word_rows(s, joined_name(words[i], name), &rows, err);
+		sections[i] = rows > 0 ? (uint64_t)rows : 0;
+	}
+	return code;
+}
+
 static int rarest_first(const void *a, const void *b)
 {
 	const struct rare_term *x = a, *y = b;
