@@ -13,21 +13,27 @@
 #include "base/str.h"
 
 /*
- * A question without control characters (newline and tab stay), invisible and bidirectional
- * characters, tags; NFC is left alone. In the arena, or `text` itself when nothing changed. Must be
- * valid UTF-8.
+ * A question without control characters (newline and tab stay), terminal escapes, invisible and
+ * bidirectional characters, tags, and variation selectors that vary nothing; NFC is left alone. In
+ * the arena, or `text` itself when nothing changed. Must be valid UTF-8. Errors: ERR_NOMEM, ERR_LIMIT.
  */
 enum err_code guard_question(struct str text, struct arena *arena, struct str *out,
 			     struct err *err) WARN_UNUSED;
 
 /*
- * Text of a document for a prompt: as guard_question(), and what models read as the border of a
- * message ("<|im_start|>", "[INST]", "</s>", …) is taken apart.
+ * Text of a document, a question or an earlier turn for a prompt: as guard_question(), and what
+ * models read as the border of a message ("<|im_start|>", "[INST]", "</s>", "### Instruction:", a
+ * line that begins with "Human:") is taken apart by a space.
  */
 enum err_code guard_source(struct str text, struct arena *arena, struct str *out,
 			   struct err *err) WARN_UNUSED;
 
-/* Whether the text speaks to an assistant instead of a reader ("ignore all previous instructions"). */
+/*
+ * Whether the text speaks to an assistant instead of a reader ("ignore all previous instructions").
+ * Of a long text the first GUARD_INJECTION_MAX bytes are looked at: ask by sentence or section. Linear
+ * time, no allocation.
+ */
+#define GUARD_INJECTION_MAX 65536
 bool guard_is_injection(struct str text);
 
 /* What may pass. Immutable while a filter uses it; calls come from the filter's thread. */
@@ -42,8 +48,10 @@ struct guard_policy {
 /*
  * A filter for an answer that arrives in pieces. Text comes out as soon as it cannot be the
  * beginning of something that must not pass: links and addresses that the policy does not allow
- * become their words, images, HTML, javascript: and data: addresses, invisible characters vanish, a [n] that names no source
- * vanishes. Holds back at most GUARD_HOLD bytes.
+ * become their words, images, HTML, javascript: and data: addresses, terminal escapes and invisible
+ * characters vanish, a [n] that names no source vanishes; commands that fetch from where the policy
+ * does not allow become a note. Code is otherwise left as it is, byte by byte. How the answer was
+ * cut into pieces makes no difference to what comes out. Holds back at most GUARD_HOLD bytes.
  */
 #define GUARD_HOLD 4096
 struct guard_filter;
@@ -52,7 +60,10 @@ enum err_code guard_open(const struct guard_policy *policy, const struct alloc *
 			 struct guard_filter **out, struct err *err) WARN_UNUSED;
 void guard_close(struct guard_filter *filter); /* NULL is fine */
 
-/* Takes a piece (valid UTF-8), appends to `out` what may be shown. */
+/*
+ * Takes a piece of UTF-8 (it may end within a character; bytes that are none are dropped), appends to
+ * `out` what may be shown, in whole characters. Errors: ERR_NOMEM, ERR_LIMIT of `out`.
+ */
 enum err_code guard_push(struct guard_filter *filter, struct str piece, struct buf *out,
 			 struct err *err) WARN_UNUSED;
 /* The end of the answer: what was held back. */
@@ -61,10 +72,11 @@ enum err_code guard_finish(struct guard_filter *filter, struct buf *out,
 
 struct guard_report {
 	size_t links_removed, images_removed, html_removed, citations_removed, hidden_removed;
+	size_t commands_removed;
 };
 struct guard_report guard_report(const struct guard_filter *filter);
 
-/* Which of [1] … [n] have come out so far; n bits, citation_count of the policy. */
+/* Whether [n] has come out so far, 1 … citation_count of the policy. */
 bool guard_cited(const struct guard_filter *filter, size_t n);
 
 #endif
