@@ -3,13 +3,6 @@
 
 enum { RETRIEVE_TOP_K = 8, NEAREST_PAGES = 3 };
 
-const char *answer_route_name(enum answer_route route)
-{
-	static const char *const names[] = {"docs", "knowledge", "abstained", "refused",
-					    "smalltalk"};
-	return names[route];
-}
-
 static enum err_code check_reader(const struct answer_deps *deps, struct err *err)
 {
 	if (deps->cancelled && atomic_load(deps->cancelled))

@@ -10,6 +10,8 @@ const struct command commands[] = {
 	{"search", "QUERY…", "find the sections that match", search_options, 1, 4096,
 	 command_search},
 	{"ask", "QUESTION…", "answer one question from the index", NULL, 1, 4096, command_ask},
+	{"route", "QUESTION…", "tell how a question would be handled, without searching",
+	 route_options, 1, 4096, command_route},
 	{"serve", "", "run the service with its chat page", NULL, 0, 0, command_serve},
 	{"eval", "FILE.jsonl…", "measure retrieval and answers on question sets", eval_options, 0,
 	 64, command_eval},

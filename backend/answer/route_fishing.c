@@ -1,0 +1,230 @@
+#include "answer/route_fishing.h"
+
+#include <string.h>
+
+#include "answer/route_decode.h"
+#include "answer/route_phrases.h"
+#include "answer/route_words.h"
+
+enum {
+	NEAR_BYTES = 120,  /* between the two pieces of a foreign pair */
+	LETTERS_APART = 6, /* words of one letter in a row that are no list of variables */
+	DECODE_DEPTH = 2,
+};
+
+enum err_code route_rules_make(struct arena *arena, struct route_rules *out, struct err *err)
+{
+	_Static_assert(ROUTE_PHRASES_COUNT <= 8, "route_rules has no room");
+	enum err_code code =
+		lexicon_compile(route_words, route_word_rows, arena, &out->lexicon, err);
+	for (size_t i = 0; i < ROUTE_PHRASES_COUNT && !code; i++)
+		code = phrases_compile(route_phrases[i].phrases, route_phrases[i].count,
+				       out->lexicon, arena, &out->sets[i], err);
+	return code;
+}
+
+void route_sentence(const struct reading *reading, size_t at, size_t *from, size_t *to)
+{
+	const struct folded *text = &reading->text;
+	*from = at < text->count ? at : 0;
+	while (*from > 0 && text->words[*from].before != FOLD_SENTENCE)
+		--*from;
+	*to = *from;
+	while (*to < text->count && (*to == *from || text->words[*to].before != FOLD_SENTENCE))
+		++*to;
+}
+
+static bool is_one_of(struct str word, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_eq(word, str_c(list[i])))
+			return true;
+	return false;
+}
+
+bool route_asks_howto(const struct reading *reading, size_t at)
+{
+	static const char *const leads[] = {"how",    "where", "can", "could", "does", "do",
+					    "should", "is",    "why", "when",  "if",   "which",
+					    "what",   "we",    "i",   "are",   "did",  "my"};
+	static const char *const persons[] = {"i", "we", "one",   "to", "the",
+					      "a", "my", "users", "it"};
+	size_t from, to;
+	route_sentence(reading, at, &from, &to);
+	for (; from < to && from < at; from++) {
+		const struct fold_word *word = &reading->text.words[from];
+		if (!is_one_of(word->text, leads, sizeof(leads) / sizeof(leads[0])))
+			continue;
+		/* "can you …" asks the assistant to do it */
+		if (str_eq(word->text, STR("can")) || str_eq(word->text, STR("could")))
+			return from + 1 < to &&
+			       is_one_of(reading->text.words[from + 1].text, persons,
+					 sizeof(persons) / sizeof(persons[0]));
+		return true;
+	}
+	return false;
+}
+
+/* Whether a word of these classes stands in the sentence of the match, but not in it. */
+static bool has_beside(const struct reading *reading, const struct phrase_match *match,
+		       uint64_t classes)
+{
+	size_t from, to;
+	route_sentence(reading, match->from, &from, &to);
+	for (size_t i = from; i < to; i++)
+		if ((i < match->from || i >= match->to) && (reading->classes[i] & classes))
+			return true;
+	return false;
+}
+
+static bool has_verb(const struct reading *reading, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		if (reading->classes[i] & WORD_BIT(WORD_HOWTO))
+			return true;
+	return false;
+}
+
+/* Questions about software that use the same words. */
+static bool is_about_software(const struct reading *reading, const struct phrase_match *match)
+{
+	uint64_t software = WORD_BIT(WORD_COMPONENT) | WORD_BIT(WORD_TECH);
+	bool howto = route_asks_howto(reading, match->from);
+	size_t from, to;
+	route_sentence(reading, match->from, &from, &to);
+	if (match->phrase->flags & PHRASE_UNLESS_HOWTO)
+		return howto && has_verb(reading, from, match->to) &&
+		       has_beside(reading, match, software);
+	if (match->phrase->flags & PHRASE_UNLESS_COMPONENT)
+		return has_beside(reading, match, WORD_BIT(WORD_COMPONENT)) ||
+		       (howto && has_beside(reading, match, software));
+	return false;
+}
+
+static const char *find_phrase(const struct route_rules *rules, const struct reading *reading)
+{
+	struct phrase_match match;
+	size_t at = 0;
+	while (phrases_find(rules->sets[ROUTE_PHRASES_FISHING], reading, at, reading->text.count,
+			    &match)) {
+		if (!is_about_software(reading, &match))
+			return match.phrase->label;
+		at = match.from + 1;
+	}
+	return NULL;
+}
+
+static enum err_code fold_piece(const char *piece, struct arena *arena, struct str *out,
+				struct err *err)
+{
+	struct folded folded;
+	enum err_code code = fold_text(str_c(piece), arena, &folded, err);
+	*out = folded.text;
+	return code;
+}
+
+/* Pairs of other languages, both pieces within some words of each other in any order. */
+static enum err_code find_foreign(const struct reading *reading, struct arena *arena, bool *found,
+				  struct err *err)
+{
+	struct str text = reading->text.text;
+	for (size_t i = 0; i < route_foreign_count && !*found; i++) {
+		struct str first, second;
+		enum err_code code = fold_piece(route_foreign[i].first, arena, &first, err);
+		if (!code)
+			code = fold_piece(route_foreign[i].second, arena, &second, err);
+		if (code)
+			return code;
+		for (size_t at = 0; (at = str_find(text, first, at)) != STR_NPOS && !*found; at++) {
+			size_t from = at > NEAR_BYTES ? at - NEAR_BYTES : 0;
+			struct str near = str_slice(text, from, at + first.len + NEAR_BYTES);
+			*found = second.len == 0 || str_find(near, second, 0) != STR_NPOS;
+		}
+	}
+	return ERR_OK;
+}
+
+static bool has_marker(struct str text)
+{
+	for (size_t i = 0; i < route_marker_count; i++)
+		if (str_find_nocase(text, str_c(route_markers[i]), 0) != STR_NPOS)
+			return true;
+	return false;
+}
+
+static bool has_squashed(struct str letters)
+{
+	for (size_t i = 0; i < route_squashed_count; i++)
+		if (str_find(letters, str_c(route_squashed[i]), 0) != STR_NPOS)
+			return true;
+	return false;
+}
+
+/* Letters that stand apart, joined: the words are lost with the spaces, so phrases without them. */
+static enum err_code find_spaced(const struct reading *reading, struct arena *arena, bool *found,
+				 struct err *err)
+{
+	const struct folded *text = &reading->text;
+	size_t run = 0, longest = 0, len = 0;
+	for (size_t i = 0; i < text->count; i++) {
+		run = text->words[i].text.len <= 2 ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	if (longest < LETTERS_APART)
+		return ERR_OK;
+	char *letters = arena_get(arena, text->text.len + 1);
+	if (!letters)
+		return arena_fail(arena, err);
+	for (size_t i = 0; i < text->text.len; i++)
+		if (text->text.ptr[i] != ' ')
+			letters[len++] = text->text.ptr[i];
+	*found = has_squashed((struct str){letters, len});
+	return ERR_OK;
+}
+
+static enum err_code find_plain(const struct route_rules *rules, struct str text,
+				const struct reading *reading, bool all_languages,
+				struct arena *arena, const char **why, struct err *err)
+{
+	bool foreign = false, spaced = false;
+	*why = find_phrase(rules, reading);
+	if (!*why && has_marker(text))
+		*why = "plays the border of a message";
+	if (*why)
+		return ERR_OK;
+	enum err_code code = all_languages ? find_foreign(reading, arena, &foreign, err) : ERR_OK;
+	if (!code)
+		code = find_spaced(reading, arena, &spaced, err);
+	if (foreign || spaced)
+		*why = "asks for the system prompt or instructions";
+	return code;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): DECODE_DEPTH deep */
+static enum err_code find_decoded(const struct route_rules *rules, struct str text, int depth,
+				  struct arena *arena, const char **why, struct err *err)
+{
+	struct route_decoded decoded;
+	enum err_code code = route_decode(text, arena, &decoded, err);
+	for (size_t i = 0; i < decoded.count && !code && !*why; i++) {
+		struct reading reading;
+		code = reading_make(rules->lexicon, decoded.texts[i], arena, &reading, err);
+		if (!code)
+			code = find_plain(rules, decoded.texts[i], &reading, i >= decoded.respelled,
+					  arena, why, err);
+		if (!code && !*why && i >= decoded.respelled && depth + 1 < DECODE_DEPTH)
+			code = find_decoded(rules, decoded.texts[i], depth + 1, arena, why, err);
+	}
+	return code;
+}
+
+enum err_code route_find_fishing(const struct route_rules *rules, struct str text,
+				 const struct reading *reading, struct arena *arena,
+				 const char **why, struct err *err)
+{
+	*why = NULL;
+	enum err_code code = find_plain(rules, text, reading, true, arena, why, err);
+	if (!code && !*why)
+		code = find_decoded(rules, text, 0, arena, why, err);
+	return code;
+}
