@@ -53,7 +53,7 @@ DATA = BUILD / "test-data" / f"{MODEL}-{'corpus' if HAVE_CORPUS else 'site'}"
 FORMAT_DATA = BUILD / "test-data" / f"{MODEL}-formats"
 
 # Programs with threads of their own; the others would only repeat what ASan sees.
-THREADED = re.compile(r"queue|rerank|serve|shared|store|worker|sqlite|log|index")
+THREADED = re.compile(r"queue|rerank|llm|serve|shared|store|worker|sqlite|log|index")
 
 
 @dataclass
@@ -118,7 +118,8 @@ def environment():
                DOCS_BOT_LIST_SOURCE=str(BUILD / "dev" / "tests" / "list_source"),
                DOCS_BOT_BENCH_FLOOR=str(BUILD / "dev" / "bench" / "bench_floor"))
     env.setdefault("DOCS_BOT_MODEL_SOURCES", "packages")
-    for name in ("MODEL", "PORT", "EMBEDDING_MODEL", "DOCS_BOT_DATA_DIR", "MAKEFLAGS", "MAKELEVEL"):
+    for name in ("MODEL", "PORT", "EMBEDDING_MODEL", "KSERVE_URL", "LLM_API_KEY", "DOCS_BOT_DATA_DIR",
+                 "MAKEFLAGS", "MAKELEVEL"):
         env.pop(name, None)
     return env
 

@@ -7,6 +7,7 @@
 #include "embed/inproc/inproc.h"
 #include "embed/inproc/model.h"
 #include "embed/shared.h"
+#include "llm/openai/openai.h"
 #include "rerank/inproc/inproc.h"
 #include "rerank/tei/tei.h"
 #include "store/sqlite/sqlite.h"
@@ -192,6 +193,29 @@ enum err_code backends_rerank(struct context *ctx, struct rerank_stage *stage,
 			  config_float(config, SET_RERANK_WEIGHT), ctx->clock, &ctx->log);
 	*out = stage;
 	return ERR_OK;
+}
+
+enum err_code backends_llm(struct context *ctx, struct llm **out, struct err *err)
+{
+	const struct config *config = &ctx->config;
+	const struct llm_openai_options options = {
+		.url = config_string(config, SET_KSERVE_URL),
+		.model = config_string(config, SET_LLM_MODEL),
+		.key = config_string(config, SET_LLM_API_KEY),
+		.ca_file = config_string(config, SET_LLM_CA_FILE),
+		.context_tokens = (size_t)config_int(config, SET_LLM_CONTEXT_TOKENS),
+		.max_tokens = (unsigned)config_int(config, SET_LLM_MAX_TOKENS),
+		.connect_ms = (unsigned)config_int(config, SET_LLM_CONNECT),
+		.first_token_ms = (unsigned)config_int(config, SET_LLM_FIRST_TOKEN),
+		.stall_ms = (unsigned)config_int(config, SET_LLM_STALL),
+		.total_ms = (unsigned)config_int(config, SET_LLM_TOTAL),
+		.clock = ctx->clock,
+		.log = &ctx->log};
+	*out = NULL;
+	if (!options.url[0])
+		return ERR_OK;
+	enum err_code code = llm_openai_open(&options, ctx->alloc, out, err);
+	return code ? err_context(err, "kserve_url") : ERR_OK;
 }
 
 enum err_code backends_store(struct context *ctx, bool create, struct store_vectors *vectors,

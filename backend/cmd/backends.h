@@ -6,6 +6,7 @@
 #include "base/vec.h"
 #include "cmd/command.h"
 #include "embed/embed.h"
+#include "llm/llm.h"
 #include "source/source.h"
 #include "store/store.h"
 
@@ -29,6 +30,11 @@ enum err_code backends_shared_embedder(struct context *ctx, struct embedder **ou
  */
 enum err_code backends_rerank(struct context *ctx, struct rerank_stage *stage,
 			      struct rerank_stage **out, struct err *err) WARN_UNUSED;
+/*
+ * Opens the language model of the settings; *out is NULL when they name none. It need not answer yet.
+ * The caller closes it.
+ */
+enum err_code backends_llm(struct context *ctx, struct llm **out, struct err *err) WARN_UNUSED;
 enum err_code backends_store(struct context *ctx, bool create, struct store_vectors *vectors,
 			     struct store **out, struct err *err) WARN_UNUSED;
 /* Thread-safe form for the service's workers: everything it needs was resolved beforehand. */

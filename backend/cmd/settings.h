@@ -67,6 +67,27 @@
 	  "results that the reranker reads")                                                       \
 	X(SET_RERANK_WEIGHT, "rerank_weight", CONFIG_FLOAT, "1", NULL, 0, 1, NULL,                 \
 	  "share of the reranker in the order of these; the rest is the search's")                 \
+	X(SET_KSERVE_URL, "kserve_url", CONFIG_STRING, "", "KSERVE_URL", 0, 0, NULL,               \
+	  "address of a language model (KServe, vLLM, llama-server, …); empty: answers are "     \
+	  "quotes")                                                                                \
+	X(SET_LLM_MODEL, "llm_model", CONFIG_STRING, "", "MODEL", 0, 0, NULL,                      \
+	  "its name there; empty: the first that the server lists")                                \
+	X(SET_LLM_API_KEY, "llm_api_key", CONFIG_SECRET, "", "LLM_API_KEY", 0, 0, NULL,            \
+	  "bearer token for that server")                                                          \
+	X(SET_LLM_CA_FILE, "llm_ca_file", CONFIG_STRING, "", NULL, 0, 0, NULL,                     \
+	  "certificates (PEM) to trust it by; empty: those of the system")                         \
+	X(SET_LLM_CONTEXT_TOKENS, "llm_context_tokens", CONFIG_INT, "8192", NULL, 1024, 10000000,  \
+	  NULL, "window of the model, prompt and reply; a smaller one of the server counts")       \
+	X(SET_LLM_MAX_TOKENS, "llm_max_tokens", CONFIG_INT, "1024", NULL, 16, 100000, NULL,        \
+	  "longest reply of the model")                                                            \
+	X(SET_LLM_CONNECT, "llm_connect_ms", CONFIG_INT, "1000", NULL, 10, 60000, NULL,            \
+	  "how long connecting to the model may take")                                             \
+	X(SET_LLM_FIRST_TOKEN, "llm_first_token_ms", CONFIG_INT, "4000", NULL, 10, 600000, NULL,   \
+	  "how long a question waits for the model's first token; then it is answered by quotes")  \
+	X(SET_LLM_STALL, "llm_stall_ms", CONFIG_INT, "10000", NULL, 10, 600000, NULL,              \
+	  "longest silence within its reply")                                                      \
+	X(SET_LLM_TOTAL, "llm_total_ms", CONFIG_INT, "60000", NULL, 100, 3600000, NULL,            \
+	  "how long a whole reply may take")                                                       \
 	X(SET_LISTEN, "listen", CONFIG_STRING, "127.0.0.1:8000", "DOCS_BOT_LISTEN", 0, 0, NULL,    \
 	  "address and port of the service")                                                       \
 	X(SET_PORT, "port", CONFIG_STRING, "", "PORT", 0, 0, NULL,                                 \

@@ -23,7 +23,7 @@ enum llm_role { LLM_SYSTEM, LLM_USER, LLM_ASSISTANT, LLM_TOOL };
 /* What a model wants to be run. */
 struct llm_tool_call {
 	struct str id, name;
-	struct str arguments; /* as the model wrote them; may be no JSON at all */
+	struct str arguments; /* as the model wrote them ("{}" for none); may be no JSON at all */
 };
 
 struct llm_message {
@@ -44,9 +44,10 @@ struct llm_request {
 	size_t message_count;
 	const struct llm_tool *tools; /* offered with tool_choice "auto" */
 	size_t tool_count;
-	unsigned max_tokens;          /* of the reply; 0: the backend's default */
-	double temperature;           /* 0 … 2 */
-	unsigned first_token_ms;      /* longest wait for the first token; 0: the backend's */
+	unsigned max_tokens; /* of the reply; 0: the backend's default */
+	double temperature;  /* 0 … 2 */
+	/* Longest wait for the first token (of text, reasoning or a tool call); 0: the backend's. */
+	unsigned first_token_ms;
 	unsigned total_ms;            /* and for all of them */
 	const atomic_bool *cancelled; /* may be NULL; polled several times a second */
 };
@@ -64,7 +65,7 @@ enum llm_finish { LLM_STOP, LLM_LENGTH, LLM_TOOL_CALLS, LLM_FILTERED, LLM_UNKNOW
 
 struct llm_reply {
 	struct str text;      /* everything that the sink got */
-	struct str reasoning; /* `reasoning_content`: never shown to a reader */
+	struct str reasoning; /* `reasoning_content`, `<think>` at the start: never for a reader */
 	struct llm_tool_call calls[LLM_MAX_TOOL_CALLS];
 	size_t call_count;
 	enum llm_finish finish;
@@ -81,11 +82,11 @@ struct llm_ops {
 	void (*close)(struct llm *llm);
 };
 
-/* Filled by the backend when it opens; constant afterwards. */
+/* May change while it is open, when a server that was down tells what it has; read as they are. */
 struct llm {
 	const struct llm_ops *ops;
-	const char *model;     /* as the server knows it */
-	size_t context_tokens; /* the model's window, prompt and reply together */
+	_Atomic(const char *) model;  /* as the server knows it; "" until it has told */
+	atomic_size_t context_tokens; /* the model's window, prompt and reply together */
 };
 
 /*
@@ -93,7 +94,9 @@ struct llm {
  * thread-safe. What the reply holds lives in the arena. On an error *reply holds what had come until
  * then (text may have been shown). Errors: ERR_INVALID (the request; 400 of the server),
  * ERR_UNAVAILABLE (nobody answers, refuses, is too slow, or the circuit is open), ERR_FORMAT
- * (what came is no chat completion), ERR_LIMIT (longer than the bounds), ERR_CANCELLED.
+ * (what came is no chat completion), ERR_LIMIT (longer than the bounds), ERR_CANCELLED. `sink` may
+ * be NULL: the text is in the reply as well. A model that calls tools has finish LLM_TOOL_CALLS,
+ * whatever its server says.
  */
 enum err_code llm_chat(struct llm *llm, const struct llm_request *request,
 		       const struct llm_sink *sink, struct arena *arena, struct llm_reply *reply,
