@@ -3,26 +3,44 @@
 #include "answer/present.h"
 #include "base/utf8.h"
 
-enum { ANSWER_MAX = 64 * 1024, QUOTE_MAX = 160, HEADING_MAX = 300, LANGUAGE_MAX = 40 };
+enum {
+	ANSWER_MAX = 64 * 1024,
+	QUOTE_MAX = 160,
+	HEADING_MAX = 300,
+	LANGUAGE_MAX = 40,
+	UNCITED_SOURCES = 3,
+};
 
-void compose_begin(struct composer *c, const struct answer_sink *sink, const struct clock *clock,
-		   int64_t started_us, struct arena *arena, struct answer_result *out)
+void compose_begin(struct composer *c, const struct answer_deps *deps,
+		   const struct answer_sink *sink, int64_t started_us,
+		   const struct prompt_sources *sources, struct arena *arena,
+		   struct answer_result *out)
 {
-	*c = (struct composer){
-		.sink = sink, .clock = clock, .started_us = started_us, .arena = arena, .out = out};
+	*c = (struct composer){.sink = sink,
+			       .clock = deps->clock,
+			       .started_us = started_us,
+			       .arena = arena,
+			       .out = out,
+			       .sources = sources,
+			       .policy = {.ctx = deps->hosts, .host_allowed = deps->host_allowed}};
+	buf_init(&c->raw, arena->alloc, ANSWER_MAX);
 	buf_init(&c->text, arena->alloc, ANSWER_MAX);
 }
 
 void compose_release(struct composer *c)
 {
+	guard_close(c->filter);
+	buf_release(&c->raw);
 	buf_release(&c->text);
 }
+
+/* ---- through the guard to the reader ---- */
 
 /* Hands everything that is new to the sink. */
 static enum err_code send(struct composer *c, struct err *err)
 {
 	enum err_code code = buf_ok(&c->text, "the answer", err);
-	if (code || c->sent == c->text.len)
+	if (code || c->hold || c->sent == c->text.len)
 		return code;
 	struct str piece = str_slice(buf_str(&c->text), c->sent, c->text.len);
 	if (c->sent == 0)
@@ -33,21 +51,72 @@ static enum err_code send(struct composer *c, struct err *err)
 	return ERR_OK;
 }
 
-static enum err_code add_citation(struct composer *c, const struct retrieve_result *source,
-				  struct str quote, struct err *err)
+enum err_code compose_flush(struct composer *c, struct err *err)
 {
-	struct answer_result *out = c->out;
-	struct answer_citation *citation = &out->citations[out->citation_count];
-	*citation = (struct answer_citation){.index = (int)out->citation_count + 1,
-					     .title = source->passage.title,
-					     .section = source->passage.section_path,
-					     .url = source->url,
-					     .quote = present_one_line(quote, QUOTE_MAX, c->arena)};
-	if (!citation->quote.ptr)
-		return arena_fail(c->arena, err);
-	out->citation_count++;
-	return ERR_OK;
+	if (!c->filter)
+		return ERR_OK;
+	enum err_code code = guard_finish(c->filter, &c->text, err);
+	for (size_t i = 0; i < c->policy.citation_count; i++)
+		c->cited[i] = c->cited[i] || guard_cited(c->filter, i + 1);
+	guard_close(c->filter);
+	c->filter = NULL;
+	return code ? code : send(c, err);
 }
+
+static enum err_code open_filter(struct composer *c, struct err *err)
+{
+	/* The sources may have grown by a search in between. */
+	if (c->filter && c->policy.citation_count == c->sources->count)
+		return ERR_OK;
+	enum err_code code = compose_flush(c, err);
+	if (code)
+		return code;
+	for (size_t i = 0; i < c->sources->count; i++)
+		c->urls[i] = c->sources->items[i]->url;
+	c->policy.citations = c->urls;
+	c->policy.citation_count = c->sources->count;
+	return guard_open(&c->policy, c->arena->alloc, &c->filter, err);
+}
+
+enum err_code compose_text(struct composer *c, struct str text, struct err *err)
+{
+	enum err_code code = open_filter(c, err);
+	if (!code)
+		code = guard_push(c->filter, text, &c->text, err);
+	return code ? code : send(c, err);
+}
+
+/* Sends what was put together in c->raw. */
+static enum err_code compose_raw(struct composer *c, struct err *err)
+{
+	enum err_code code = buf_ok(&c->raw, "the answer", err);
+	if (!code)
+		code = compose_text(c, buf_str(&c->raw), err);
+	buf_clear(&c->raw);
+	return code;
+}
+
+bool compose_began(const struct composer *c)
+{
+	return c->text.len > 0;
+}
+
+void compose_discard(struct composer *c)
+{
+	guard_close(c->filter);
+	c->filter = NULL;
+	buf_clear(&c->text);
+	for (size_t i = 0; i < PROMPT_SOURCES_MAX; i++)
+		c->cited[i] = false;
+}
+
+enum err_code compose_unhold(struct composer *c, struct err *err)
+{
+	c->hold = false;
+	return send(c, err);
+}
+
+/* ---- quotes ---- */
 
 /* A fence longer than any run of backticks in the code, so that the code cannot close it. */
 static void append_code(struct buf *text, const struct quote *quote)
@@ -86,77 +155,125 @@ static struct str source_heading(const struct retrieve_result *source)
 
 enum err_code compose_quotes(struct composer *c, const struct extract *extract, struct err *err)
 {
+	struct buf *text = &c->raw;
 	enum err_code code = ERR_OK;
-	c->out->route = ROUTE_DOCS;
-	c->out->grounded = true;
-	c->out->citations =
-		arena_array(c->arena, extract->source_count, sizeof(*c->out->citations));
-	if (!c->out->citations)
-		return arena_fail(c->arena, err);
 	for (size_t i = 0; i < extract->count && !code; i++) {
 		const struct quote *q = &extract->quotes[i];
-		const struct retrieve_result *source = extract->sources[q->source];
 		bool first = i == 0 || extract->quotes[i - 1].source != q->source;
-		if (first)
-			code = add_citation(c, source, q->text, err);
 		if (q->same_paragraph)
-			buf_append_byte(&c->text, ' ');
+			buf_append_byte(text, ' ');
 		else if (i > 0)
-			buf_append(&c->text,
+			buf_append(text,
 				   q->kind == UNIT_LIST_ITEM && !first &&
 						   extract->quotes[i - 1].kind == UNIT_LIST_ITEM
 					   ? STR("\n")
 					   : STR("\n\n"));
 		if (q->kind == UNIT_CODE) {
 			if (first)
-				buf_printf(&c->text, "%.*s [%zu]:\n\n",
-					   STR_ARG(source_heading(source)), q->source + 1);
-			append_code(&c->text, q);
+				buf_printf(text, "%.*s [%zu]:\n\n",
+					   STR_ARG(source_heading(extract->sources[q->source])),
+					   q->source + 1);
+			append_code(text, q);
 		} else {
-			buf_append(&c->text, q->kind == UNIT_LIST_ITEM ? STR("- ") : STR(""));
-			buf_append(&c->text, q->text);
+			buf_append(text, q->kind == UNIT_LIST_ITEM ? STR("- ") : STR(""));
+			buf_append(text, q->text);
 			bool more = i + 1 < extract->count && extract->quotes[i + 1].same_paragraph;
 			if (!more)
-				buf_printf(&c->text, " [%zu]", q->source + 1);
+				buf_printf(text, " [%zu]", q->source + 1);
 		}
-		if (!code)
-			code = send(c, err);
+		code = compose_raw(c, err);
 	}
 	return code;
 }
 
-enum err_code compose_abstention(struct composer *c, size_t nearest, struct err *err)
+/* ---- other texts ---- */
+
+/* Whether a fence of code is open at the end of the text. */
+static bool in_code(struct str text)
 {
-	const struct retrieve_results *found = &c->out->retrieved;
-	enum err_code code = ERR_OK;
-	c->out->route = ROUTE_ABSTAINED;
-	c->out->abstained = true;
-	c->out->citations = arena_array(c->arena, nearest, sizeof(*c->out->citations));
-	if (!c->out->citations)
-		return arena_fail(c->arena, err);
-	buf_append(&c->text, STR("I did not find an answer to this in the documentation."));
-	for (size_t i = 0; i < found->count && c->out->citation_count < nearest && !code; i++) {
-		const struct retrieve_result *r = &found->items[i];
-		bool seen = false;
-		for (size_t j = 0; j < i; j++)
-			seen = seen ||
-			       found->items[j].passage.document_id == r->passage.document_id;
-		if (seen)
-			continue;
-		if (c->out->citation_count == 0)
-			buf_append(&c->text, STR(" The pages that come nearest:\n"));
-		code = add_citation(c, r, r->passage.text, err);
-		buf_printf(&c->text, "\n- %.*s%s%.*s [%zu]",
-			   STR_ARG(utf8_prefix(r->passage.title, HEADING_MAX)),
-			   r->passage.section_path.len ? ": " : "",
-			   STR_ARG(utf8_prefix(r->passage.section_path, HEADING_MAX)),
-			   c->out->citation_count);
-	}
-	return code ? code : send(c, err);
+	bool open = false;
+	struct str line;
+	while (str_cut(&text, '\n', &line))
+		if (str_starts(str_trim(line), STR("```")))
+			open = !open;
+	return open;
 }
 
-enum err_code compose_end(struct composer *c, struct err *err)
+enum err_code compose_fallback(struct composer *c, struct str instead, struct err *err)
 {
-	c->out->text = arena_str(c->arena, buf_str(&c->text));
-	return c->out->text.ptr ? ERR_OK : arena_fail(c->arena, err);
+	static const char follows[] = "This is what the documentation says:";
+	enum err_code code = compose_flush(c, err);
+	if (code)
+		return code;
+	if (compose_began(c))
+		buf_printf(&c->raw, "%s\n\n*The language model stopped here. %s*\n\n",
+			   in_code(buf_str(&c->text)) ? "\n```" : "", follows);
+	else
+		buf_printf(&c->raw, "*%.*s %s*\n\n", STR_ARG(instead), follows);
+	return compose_raw(c, err);
+}
+
+enum err_code compose_abstention(struct composer *c, struct str missing, struct err *err)
+{
+	struct buf *text = &c->raw;
+	if (missing.len)
+		buf_printf(text,
+			   "The documentation that I have does not cover %.*s, so I cannot answer "
+			   "this for it.",
+			   STR_ARG(utf8_prefix(missing, HEADING_MAX)));
+	else
+		buf_append(text, STR("I did not find an answer to this in the documentation."));
+	if (c->sources->count)
+		buf_append(text, STR(" The pages that come nearest:\n"));
+	for (size_t i = 0; i < c->sources->count; i++) {
+		const struct store_passage *p = &c->sources->items[i]->passage;
+		buf_printf(text, "\n- %.*s%s%.*s [%zu]",
+			   STR_ARG(utf8_prefix(p->title, HEADING_MAX)),
+			   p->section_path.len ? ": " : "",
+			   STR_ARG(utf8_prefix(p->section_path, HEADING_MAX)), i + 1);
+	}
+	return compose_raw(c, err);
+}
+
+/* ---- the end ---- */
+
+static enum err_code add_citation(struct composer *c, size_t index, const struct extract *extract,
+				  struct err *err)
+{
+	struct answer_result *out = c->out;
+	const struct retrieve_result *source = c->sources->items[index];
+	struct str quote = source->match_count ? source->matches[0].text : source->passage.text;
+	for (size_t i = extract->count; i > 0; i--)
+		if (extract->sources[extract->quotes[i - 1].source] == source)
+			quote = extract->quotes[i - 1].text;
+	struct answer_citation *citation = &out->citations[out->citation_count];
+	*citation = (struct answer_citation){.index = (int)index + 1,
+					     .title = source->passage.title,
+					     .section = source->passage.section_path,
+					     .url = source->url,
+					     .quote = present_one_line(quote, QUOTE_MAX, c->arena)};
+	if (!citation->quote.ptr)
+		return arena_fail(c->arena, err);
+	out->citation_count++;
+	return ERR_OK;
+}
+
+enum err_code compose_end(struct composer *c, const struct extract *extract, bool uncited,
+			  struct err *err)
+{
+	enum err_code code = compose_flush(c, err);
+	struct answer_result *out = c->out;
+	out->citations = arena_array(c->arena, PROMPT_SOURCES_MAX, sizeof(*out->citations));
+	if (!code && !out->citations)
+		code = arena_fail(c->arena, err);
+	bool any = false;
+	for (size_t i = 0; i < c->sources->count; i++)
+		any = any || c->cited[i];
+	for (size_t i = 0; i < c->sources->count && !code; i++)
+		if (any ? c->cited[i] : uncited && i < UNCITED_SOURCES)
+			code = add_citation(c, i, extract, err);
+	if (code)
+		return code;
+	out->text = arena_str(c->arena, buf_str(&c->text));
+	return out->text.ptr ? ERR_OK : arena_fail(c->arena, err);
 }

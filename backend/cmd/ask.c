@@ -20,6 +20,11 @@ static void print_sources(const struct answer_result *answer)
 	}
 }
 
+const struct option ask_options[] = {
+	{"no-llm", NULL, "quote the documents even if there is a language model"},
+	{NULL, NULL, NULL},
+};
+
 int command_ask(struct context *ctx)
 {
 	struct err err = {ERR_OK, ""};
@@ -28,15 +33,17 @@ int command_ask(struct context *ctx)
 	struct str question = context_words(ctx);
 	if (query_open(ctx, &session, &err))
 		return context_fail(ctx, &err);
-	const struct answer_deps deps = {.store = session.store,
-					 .embedder = session.embedder,
-					 .tuning = &session.tuning,
-					 .clock = ctx->clock,
-					 .cancelled = ctx->stop,
-					 .rerank = session.rerank};
+	if (context_option(ctx, "no-llm"))
+		session.settings.mode = ANSWER_EXTRACTIVE;
+	if (query_open_llm(ctx, &session, &err)) {
+		query_close(&session);
+		return context_fail(ctx, &err);
+	}
+	const struct answer_deps deps = query_answer_deps(ctx, &session);
+	const struct answer_request request = {.question = question};
 	const struct answer_sink sink = {.text = ctx->json ? NULL : print_piece};
 	int status = EXIT_DONE;
-	if (answer_run(&deps, question, &sink, ctx->arena, &answer, &err)) {
+	if (answer_run(&deps, &request, &sink, ctx->arena, &answer, &err)) {
 		status = context_fail(ctx, &err);
 	} else if (ctx->json) {
 		status = context_print_json(present_answer(question, &answer)) ? EXIT_DONE

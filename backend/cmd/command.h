@@ -69,8 +69,8 @@ int command_config(struct context *ctx);
 int command_completion(struct context *ctx);
 int command_version(struct context *ctx);
 
-extern const struct option index_options[], search_options[], route_options[], eval_options[],
-	model_options[], bench_options[];
+extern const struct option index_options[], search_options[], ask_options[], route_options[],
+	eval_options[], model_options[], bench_options[];
 
 /* The last value given for an option, or NULL. */
 const char *context_option(const struct context *ctx, const char *name);

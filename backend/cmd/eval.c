@@ -121,12 +121,7 @@ static enum err_code run_sets(struct context *ctx, const struct eval_options *op
 		code = query_open(ctx, &session, err);
 	if (code)
 		return code;
-	const struct answer_deps deps = {.store = session.store,
-					 .embedder = session.embedder,
-					 .tuning = &session.tuning,
-					 .clock = ctx->clock,
-					 .cancelled = ctx->stop,
-					 .rerank = session.rerank};
+	const struct answer_deps deps = query_answer_deps(ctx, &session);
 	const struct eval_setup setup = {session.embedder->model, session.embedder->precision};
 	struct progress progress = {.clock = ctx->clock,
 				    .terminal = isatty(STDERR_FILENO),

@@ -17,9 +17,47 @@ enum err_code query_tuning(const struct context *ctx, struct retrieve_tuning *ou
 	return code ? err_context(err, "section_weights") : ERR_OK;
 }
 
+struct answer_settings query_answer_settings(const struct context *ctx)
+{
+	const struct config *config = &ctx->config;
+	struct answer_settings settings = answer_settings_default();
+	struct str mode = str_c(config_string(config, SET_ANSWER_MODE));
+	settings.mode = str_eq(mode, STR("tools"))            ? ANSWER_TOOLS
+			: str_eq(mode, STR("retrieve-first")) ? ANSWER_RETRIEVE_FIRST
+			: str_eq(mode, STR("extractive"))     ? ANSWER_EXTRACTIVE
+							      : ANSWER_AUTO;
+	settings.project = config_string(config, SET_PROJECT);
+	settings.max_searches = (size_t)config_int(config, SET_MAX_SEARCHES);
+	settings.context_tokens = (size_t)config_int(config, SET_PROMPT_TOKENS);
+	settings.reply_tokens = (size_t)config_int(config, SET_LLM_MAX_TOKENS);
+	settings.replace_unsupported =
+		str_eq(str_c(config_string(config, SET_UNSUPPORTED)), STR("replace"));
+	return settings;
+}
+
+enum err_code query_open_llm(struct context *ctx, struct query_session *session, struct err *err)
+{
+	if (session->settings.mode == ANSWER_EXTRACTIVE)
+		return ERR_OK;
+	return backends_llm(ctx, &session->llm, err);
+}
+
+struct answer_deps query_answer_deps(const struct context *ctx, const struct query_session *session)
+{
+	return (struct answer_deps){.store = session->store,
+				    .embedder = session->embedder,
+				    .tuning = &session->tuning,
+				    .clock = ctx->clock,
+				    .cancelled = ctx->stop,
+				    .rerank = session->rerank,
+				    .llm = session->llm,
+				    .settings = &session->settings};
+}
+
 enum err_code query_open(struct context *ctx, struct query_session *session, struct err *err)
 {
 	*session = (struct query_session){0};
+	session->settings = query_answer_settings(ctx);
 	enum err_code code = query_tuning(ctx, &session->tuning, err);
 	if (!code)
 		code = backends_store(ctx, false, NULL, &session->store, err);
@@ -53,6 +91,7 @@ void query_close(struct query_session *session)
 {
 	store_close(session->store);
 	embed_close(session->embedder);
+	llm_close(session->llm);
 	if (session->rerank)
 		rerank_close(session->rerank->reranker);
 	*session = (struct query_session){0};

@@ -5,14 +5,14 @@
 #include "serve/serve.h"
 
 /*
- * More workers than threads that embed: those whose question waits for its embedding use no
+ * More readers than threads that embed: those whose question waits for its embedding use no
  * processor, and only those that wait can be embedded together.
  */
-static size_t worker_count(const struct context *ctx)
+static size_t reader_count(const struct context *ctx)
 {
-	enum { WORKERS_PER_THREAD = 4, MAX_WORKERS = 64 };
-	size_t count = backends_threads(ctx) * WORKERS_PER_THREAD;
-	return count < MAX_WORKERS ? count : MAX_WORKERS;
+	enum { READERS_PER_THREAD = 4, MAX_READERS = 64 };
+	size_t count = backends_threads(ctx) * READERS_PER_THREAD;
+	return count < MAX_READERS ? count : MAX_READERS;
 }
 
 static void announce(void *ctx, const char *host, int port)
@@ -77,10 +77,12 @@ int command_serve(struct context *ctx)
 	struct err err = {ERR_OK, ""};
 	struct embedder *embedder = NULL;
 	struct rerank_stage stage, *rerank = NULL;
+	struct llm *llm = NULL;
+	const struct answer_settings settings = query_answer_settings(ctx);
 	struct store_opener opener;
 	const struct config *config = &ctx->config;
 	struct serve_options options = {
-		.workers = worker_count(ctx),
+		.readers = reader_count(ctx),
 		.queue_length = (size_t)config_int(config, SET_QUEUE_LENGTH),
 		.max_message_bytes = (size_t)config_int(config, SET_MAX_MESSAGE_BYTES),
 		.max_question_bytes = (size_t)config_int(config, SET_MAX_QUESTION_BYTES),
@@ -99,14 +101,22 @@ int command_serve(struct context *ctx)
 		code = backends_shared_embedder(ctx, &embedder, &err);
 	if (!code)
 		code = backends_rerank(ctx, &stage, &rerank, &err);
+	if (!code && settings.mode != ANSWER_EXTRACTIVE)
+		code = backends_llm(ctx, &llm, &err);
 	if (!code)
 		code = check_index(ctx, &opener, embedder, &err);
+	/* Those that wait for a model do nothing; without one, each needs a reader all the time. */
+	options.workers = options.readers;
+	if (llm)
+		options.workers += (size_t)config_int(config, SET_MAX_STREAMS);
 	if (!code) {
 		const struct serve_deps deps = {.open_store = backends_open_store,
 						.ctx = &opener,
 						.embedder = embedder,
 						.tuning = &tuning,
 						.rerank = rerank,
+						.llm = llm,
+						.settings = &settings,
 						.alloc = ctx->alloc,
 						.clock = ctx->clock,
 						.log = &ctx->log,
@@ -114,6 +124,7 @@ int command_serve(struct context *ctx)
 		code = serve_run(&options, &deps, announce, NULL, &err);
 	}
 	int status = code ? context_fail(ctx, &err) : EXIT_DONE;
+	llm_close(llm);
 	embed_close(embedder);
 	if (rerank)
 		rerank_close(rerank->reranker);

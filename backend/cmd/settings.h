@@ -88,6 +88,20 @@
 	  "longest silence within its reply")                                                      \
 	X(SET_LLM_TOTAL, "llm_total_ms", CONFIG_INT, "60000", NULL, 100, 3600000, NULL,            \
 	  "how long a whole reply may take")                                                       \
+	X(SET_PROJECT, "project", CONFIG_STRING, "Kubeflow", "DOCS_BOT_PROJECT", 0, 0, NULL,       \
+	  "whose documentation is indexed; what a language model is told")                         \
+	X(SET_ANSWER_MODE, "answer_mode", CONFIG_STRING, "auto", "DOCS_BOT_ANSWER_MODE", 0, 0,     \
+	  "auto|retrieve-first|tools|extractive",                                                  \
+	  "auto: search first, and let the model search on when that is not enough; tools: let "   \
+	  "it search by itself; extractive: no model")                                             \
+	X(SET_UNSUPPORTED, "unsupported_answers", CONFIG_STRING, "mark", NULL, 0, 0,               \
+	  "mark|replace",                                                                          \
+	  "what happens to an answer of a model that its sources do not support; replace: by "     \
+	  "quotes, and readers wait until it is checked")                                          \
+	X(SET_MAX_SEARCHES, "max_searches", CONFIG_INT, "3", NULL, 1, 10, NULL,                    \
+	  "searches for one question")                                                             \
+	X(SET_PROMPT_TOKENS, "prompt_source_tokens", CONFIG_INT, "3000", NULL, 200, 200000, NULL,  \
+	  "tokens of sources that a model is given")                                               \
 	X(SET_LISTEN, "listen", CONFIG_STRING, "127.0.0.1:8000", "DOCS_BOT_LISTEN", 0, 0, NULL,    \
 	  "address and port of the service")                                                       \
 	X(SET_PORT, "port", CONFIG_STRING, "", "PORT", 0, 0, NULL,                                 \
@@ -97,6 +111,8 @@
 	  "web sites that may connect, comma-separated, or *; empty: the service's own page")      \
 	X(SET_QUEUE_LENGTH, "queue_length", CONFIG_INT, "256", NULL, 1, 100000, NULL,              \
 	  "questions that may wait for a worker")                                                  \
+	X(SET_MAX_STREAMS, "max_streams", CONFIG_INT, "256", NULL, 1, 10000, NULL,                 \
+	  "answers that wait for the language model at once")                                      \
 	X(SET_MAX_CONNECTIONS, "max_connections", CONFIG_INT, "1024", NULL, 1, 100000, NULL,       \
 	  "connections at once")                                                                   \
 	X(SET_MAX_QUESTION_BYTES, "max_question_bytes", CONFIG_INT, "16384", NULL, 1, 100000,      \

@@ -189,7 +189,8 @@ static enum err_code run_question(struct runner *run, const struct question *q, 
 		if (run->options->profiles[p])
 			code = measure_ranking(run, (enum eval_profile)p, q, &outcome->rankings[p]);
 	if (!code && run->options->answers && !q->variant_of.len) {
-		code = answer_run(run->deps, q->text, &silent, &run->scratch, &answer, run->err);
+		const struct answer_request request = {.question = q->text};
+		code = answer_run(run->deps, &request, &silent, &run->scratch, &answer, run->err);
 		if (!code)
 			code = find_missing(run, q, answer.text, &outcome->answer_missing,
 					    &outcome->answer_missing_count);

@@ -3,6 +3,7 @@
 #include "answer/present.h"
 
 #include <jansson.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/utf8.h"
@@ -53,6 +54,35 @@ out:
 	return code;
 }
 
+static void copy_session(struct str name, char session[FRAMES_SESSION_MAX + 1])
+{
+	bool visible = name.len <= FRAMES_SESSION_MAX;
+	for (size_t i = 0; i < name.len && visible; i++)
+		visible = name.ptr[i] > ' ' && name.ptr[i] < 0x7F;
+	if (visible && name.len)
+		memcpy(session, name.ptr, name.len);
+	session[visible ? name.len : 0] = '\0';
+}
+
+enum err_code frames_conversation(struct str message, char session[FRAMES_SESSION_MAX + 1],
+				  struct buf *history, struct err *err)
+{
+	json_t *json = NULL;
+	struct str text = str_trim(message);
+	enum err_code code = ERR_OK;
+	session[0] = '\0';
+	if (!str_starts(text, STR("{")) || json_parse(text, &json, NULL) != ERR_OK)
+		return ERR_OK;
+	const json_t *list = json_object_get(json, "history");
+	if (json_is_string(json_object_get(json, "message"))) {
+		copy_session(json_get_str(json, "session_id"), session);
+		if (json_is_array(list))
+			code = json_write(list, history, err);
+	}
+	json_decref(json);
+	return code;
+}
+
 /* Takes `frame` over; NULL means that building it ran out of memory. */
 static enum err_code write_frame(json_t *frame, struct buf *out, struct err *err)
 {
@@ -86,6 +116,13 @@ enum err_code frames_content(struct str piece, struct buf *out, struct err *err)
 	return write_frame(
 		json_pack("{s:s, s:o}", "type", "content", "content", json_from_str(piece)), out,
 		err);
+}
+
+enum err_code frames_tool_result(struct str tool, struct str text, struct buf *out, struct err *err)
+{
+	return write_frame(json_pack("{s:s, s:o, s:o}", "type", "tool_result", "tool_name",
+				     json_from_str(tool), "content", json_from_str(text)),
+			   out, err);
 }
 
 enum err_code frames_sources(const struct answer_citation *citations, size_t count, struct buf *out,

@@ -12,14 +12,24 @@
 
 #define FRAMES_GREETING "Connected to Kubeflow Documentation Assistant"
 
+#define FRAMES_SESSION_MAX 128 /* bytes of a session's name */
+
 /*
  * The question in one client message. A JSON object with `message` (string) means that string;
  * anything else is the question itself, as existing clients send it. Bytes that are not UTF-8 are
- * dropped. `session_id` and `history` are accepted. Appends the question, white space at both ends
+ * dropped. Appends the question, white space at both ends
  * removed, to `question`; it may be empty. ERR_INVALID when `message` is not a string, else those
  * of the buffer.
  */
 enum err_code frames_parse(struct str message, struct buf *question, struct err *err) WARN_UNUSED;
+
+/*
+ * What else a client message says: `session_id` (visible ASCII of at most FRAMES_SESSION_MAX bytes, else it is
+ * as if there were none) into `session`, the list `history` as JSON text appended to `history`. Both stay
+ * empty when they are not there.
+ */
+enum err_code frames_conversation(struct str message, char session[FRAMES_SESSION_MAX + 1],
+				  struct buf *history, struct err *err) WARN_UNUSED;
 
 /*
  * Each appends one JSON text to `out`. Text that is not UTF-8 becomes null. Errors: ERR_NOMEM, or
@@ -28,6 +38,8 @@ enum err_code frames_parse(struct str message, struct buf *question, struct err 
 enum err_code frames_system(struct buf *out, struct err *err) WARN_UNUSED;
 enum err_code frames_status(const char *stage, struct buf *out, struct err *err) WARN_UNUSED;
 enum err_code frames_content(struct str piece, struct buf *out, struct err *err) WARN_UNUSED;
+enum err_code frames_tool_result(struct str tool, struct str text, struct buf *out,
+				 struct err *err) WARN_UNUSED;
 enum err_code frames_sources(const struct answer_citation *citations, size_t count, struct buf *out,
 			     struct err *err) WARN_UNUSED;
 /* The distinct URLs in order of first use. Appends nothing when there is none. */

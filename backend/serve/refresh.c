@@ -1,15 +1,15 @@
 /*
- * Keeps the workers at the index published last, so that no question waits for a new one to be read.
+ * Keeps the readers at the index published last, so that no question waits for a new one to be read.
  *
- * A worker holds its store at one published state (store_hold), also between questions. One thread
- * looks for a new state several times a second, reads its vectors, and then moves every worker that
+ * A reader holds its store at one published state (store_hold), also between questions. One thread
+ * looks for a new state several times a second, reads its vectors, and then moves every reader that
  * is idle; one that is busy moves at its next question. What is old is thereby let go of within a
  * second too, which is what lets the store merge its log (store_maintain): after that all move once
  * more, because a reader of the unmerged log keeps it from being begun anew.
  *
- * Threads: worker.lock guards a worker's store and is held by the worker for the whole of a job;
- * here it is only tried. service.epoch is the number of the last move, worker.epoch that of the last one
- * that a worker has made.
+ * Threads: reader.lock guards a reader's store and is held while a job searches with it; here it is only
+ * tried. service.epoch is the number of the last move, reader.epoch that of the last one
+ * that a reader has made.
  */
 #include <signal.h>
 #include <string.h>
@@ -25,40 +25,21 @@ struct refresher {
 	bool loaded, merged;
 };
 
-enum err_code worker_hold(struct worker *worker, struct err *err)
-{
-	uint64_t epoch = atomic_load(&worker->service->epoch);
-	if (worker->held && atomic_load(&worker->epoch) == epoch)
-		return ERR_OK;
-	enum err_code code = store_hold(worker->store, &worker->generation, err);
-	worker->held = !code;
-	atomic_store(&worker->epoch, epoch);
-	return code;
-}
-
-void worker_drop_store(struct worker *worker)
-{
-	store_close(worker->store);
-	worker->store = NULL;
-	worker->held = false;
-	worker->filled = false;
-}
-
-/* Moves the workers that are idle; false when one is busy and may hold an older state. */
-static bool move_workers(struct service *service)
+/* Moves the readers that are idle; false when one is busy and may hold an older state. */
+static bool move_readers(struct service *service)
 {
 	bool all = true;
-	for (size_t i = 0; i < service->worker_count; i++) {
-		struct worker *worker = &service->workers[i];
+	for (size_t i = 0; i < service->reader_count; i++) {
+		struct reader *reader = &service->readers[i];
 		struct err ignored = {0};
-		if (pthread_mutex_trylock(&worker->lock)) {
-			all = all && atomic_load(&worker->epoch) == atomic_load(&service->epoch);
+		if (pthread_mutex_trylock(&reader->lock)) {
+			all = all && atomic_load(&reader->epoch) == atomic_load(&service->epoch);
 			continue;
 		}
 		/* The next question tells of what is wrong, after having opened the store again. */
-		if (worker->store && worker_hold(worker, &ignored))
-			worker_drop_store(worker);
-		pthread_mutex_unlock(&worker->lock);
+		if (reader->store && reader_hold(reader, &ignored))
+			reader_drop_store(reader);
+		pthread_mutex_unlock(&reader->lock);
 	}
 	return all;
 }
@@ -122,12 +103,12 @@ static void *refresh_main(void *arg)
 	struct refresher refresher = {.service = arg, .merged = true};
 	do {
 		look(&refresher);
-		bool moved = move_workers(refresher.service);
+		bool moved = move_readers(refresher.service);
 		if (moved && !refresher.merged && refresher.store) {
 			store_maintain(refresher.store);
 			refresher.merged = true;
 			atomic_fetch_add(&refresher.service->epoch, 1);
-			move_workers(refresher.service);
+			move_readers(refresher.service);
 		}
 	} while (wait_a_moment(refresher.service));
 	store_close(refresher.store);

@@ -9,7 +9,7 @@
 
 #define DEFAULT_TOP_K 10
 
-struct route {
+struct http_route {
 	const char *path; /* ends in '/': everything below it */
 	enum metrics_route metric;
 	void (*handle)(struct conn *conn, struct str rest); /* `rest` of the path below it */
@@ -253,7 +253,7 @@ out:
 	buf_release(&query);
 }
 
-static const struct route routes[] = {
+static const struct http_route routes[] = {
 	{"/", METRICS_PAGE, handle_page},
 	{"/assets/", METRICS_ASSETS, handle_asset},
 	{PAGE_PREFIX, METRICS_DOCUMENT, handle_document},
@@ -264,7 +264,7 @@ static const struct route routes[] = {
 	{"/metrics", METRICS_METRICS, handle_metrics},
 };
 
-static const struct route *find_route(struct str path, struct str *rest)
+static const struct http_route *find_route(struct str path, struct str *rest)
 {
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		struct str own = str_c(routes[i].path);
@@ -291,7 +291,7 @@ static bool has_body(struct lws *wsi)
 int routes_request(struct conn *conn, struct str path)
 {
 	struct str rest;
-	const struct route *route = find_route(path, &rest);
+	const struct http_route *route = find_route(path, &rest);
 	bool get = lws_hdr_total_length(conn->wsi, WSI_TOKEN_GET_URI) > 0;
 	conn->head = lws_hdr_total_length(conn->wsi, WSI_TOKEN_HEAD_URI) > 0;
 	conn->route = route ? route->metric : METRICS_OTHER;

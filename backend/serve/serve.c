@@ -315,6 +315,7 @@ static void service_close(struct service *service)
 	refresh_stop(service);
 	if (service->workers)
 		workers_stop(service);
+	readers_stop(service);
 	/* Wakes that came after the last turn of the loop still hold their jobs. */
 	jobs_collect(service);
 	if (service->context) {
@@ -343,9 +344,9 @@ static enum err_code check_options(const struct serve_options *options, struct e
 {
 	if (!options->host || options->port < 0 || options->port > 65535)
 		return err_set(err, ERR_INVALID, "the port must be from 0 to 65535");
-	if (!options->workers || !options->queue_length || !options->max_connections ||
-	    !options->max_message_bytes || !options->max_question_bytes ||
-	    !options->max_answer_bytes)
+	if (!options->workers || !options->readers || !options->queue_length ||
+	    !options->max_connections || !options->max_message_bytes ||
+	    !options->max_question_bytes || !options->max_answer_bytes)
 		return err_set(err, ERR_INVALID, "the limits of the service must be at least 1");
 	return ERR_OK;
 }
@@ -370,7 +371,8 @@ enum err_code serve_run(const struct serve_options *options, const struct serve_
 	if ((code = listen_open(options->host, options->port, &fd, &port, err)) ||
 	    (code = queue_init(&service->queue, deps->alloc, options->queue_length, err)) ||
 	    (code = etags_make(service, err)) || (code = context_open(service, err)) ||
-	    (code = workers_start(service, err)) || (code = refresh_start(service, err)))
+	    (code = readers_start(service, err)) || (code = workers_start(service, err)) ||
+	    (code = refresh_start(service, err)))
 		goto out;
 	code = listen_adopt(service, fd, err);
 	fd = -1; /* lws closes it */

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "answer/answer.h"
 #include "answer/rerank.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -15,7 +16,8 @@
 struct serve_options {
 	const char *host; /* "127.0.0.1" */
 	int port;         /* 0: any free one, printed when listening */
-	size_t workers;
+	size_t workers;   /* questions worked on at once, waiting for a language model included */
+	size_t readers;   /* of which search at once */
 	size_t queue_length;      /* jobs waiting; beyond: 503 or an error frame */
 	size_t max_message_bytes; /* of one WebSocket message */
 	size_t max_question_bytes;
@@ -26,12 +28,14 @@ struct serve_options {
 };
 
 struct serve_deps {
-	/* A store for one worker, opened and closed on that worker's thread. */
+	/* A store for one thread at a time. */
 	enum err_code (*open_store)(void *ctx, struct store **out, struct err *err);
 	void *ctx;
-	struct embedder *embedder;            /* shared by all workers */
-	const struct retrieve_tuning *tuning; /* NULL: the default */
-	struct rerank_stage *rerank;          /* shared too; NULL: no reranker */
+	struct embedder *embedder;              /* shared by all workers */
+	const struct retrieve_tuning *tuning;   /* NULL: the default */
+	struct rerank_stage *rerank;            /* shared too; NULL: no reranker */
+	struct llm *llm;                        /* shared; NULL: answers are quotes */
+	const struct answer_settings *settings; /* NULL: the default */
 	const struct alloc *alloc;
 	const struct clock *clock;
 	const struct logger *log;

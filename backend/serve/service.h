@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/queue.h"
+#include "serve/frames.h"
 #include "serve/metrics.h"
 #include "serve/outbox.h"
 #include "serve/serve.h"
@@ -31,7 +32,9 @@ struct job {
 	/* Written before the job is queued, constant afterwards. */
 	enum job_kind kind;
 	char id[SERVE_ID_SIZE];
-	struct buf text; /* question, query or path */
+	struct buf text;                      /* question, query or path */
+	struct buf history;                   /* JSON list of earlier turns; empty: none */
+	char session[FRAMES_SESSION_MAX + 1]; /* empty: none */
 	size_t top_k;
 	char type[SERVE_TYPE_SIZE]; /* filters of a search; empty: none */
 	char repo[SERVE_FILTER_SIZE], version[SERVE_FILTER_SIZE];
@@ -64,7 +67,9 @@ struct response {
 
 /* One message of a client that waits for its turn. */
 struct turn {
-	struct buf text; /* the question, or what is wrong with it */
+	struct buf text;    /* the question, or what is wrong with it */
+	struct buf history; /* as in struct job */
+	char session[FRAMES_SESSION_MAX + 1];
 	bool failed;
 };
 
@@ -88,19 +93,27 @@ struct conn {
 	struct outbox out; /* frames that no worker made */
 };
 
-struct worker {
+/* A store to search in, lent to one job at a time; see readers.c. */
+struct reader {
 	struct service *service;
-	pthread_t thread;
+	struct reader *next_free;
 	atomic_uint_fast64_t epoch; /* of its state, see refresh.c */
-	pthread_mutex_t lock;       /* guards the next six; held during a job */
-	struct store *store; /* opened on first use; NULL after an error, to be opened again */
-	bool held;           /* at this generation */
+	pthread_mutex_t lock;       /* guards what follows; held by whom it is lent to */
+	struct store *store;        /* NULL: to be opened, e.g. after an error */
+	bool held;                  /* at this generation */
 	uint64_t generation;
 	bool filled;                /* the store was seen to hold chunks of our model … */
 	uint64_t filled_generation; /* … in this generation, and so many */
 	uint64_t chunks, pending;
-	struct arena arena;
-	struct buf frame; /* the frame under construction */
+	struct arena scratch; /* for looking at it */
+};
+
+struct worker {
+	struct service *service;
+	pthread_t thread;
+	struct arena arena;    /* of the job */
+	struct buf frame;      /* the frame under construction */
+	struct reader *reader; /* lent to this worker, or NULL */
 };
 
 struct service {
@@ -118,6 +131,13 @@ struct service {
 
 	struct worker *workers;
 	size_t worker_count; /* running */
+
+	/* readers.c */
+	struct reader *readers;
+	size_t reader_count;
+	pthread_mutex_t free_lock; /* guards free_readers */
+	pthread_cond_t reader_freed;
+	struct reader *free_readers;
 
 	/* refresh.c */
 	atomic_uint_fast64_t epoch;
@@ -155,14 +175,27 @@ void job_abandon(struct conn *conn);
 /* Loop: asks for a writeable callback on every connection whose job has something new. */
 void jobs_collect(struct service *service);
 
+/* --- readers.c --- */
+
+enum err_code readers_start(struct service *service, struct err *err) WARN_UNUSED;
+void readers_stop(struct service *service); /* nothing is lent any more */
+/*
+ * Waits for a reader and makes sure that it is open, holds what the refresher last saw, and can be
+ * searched. On an error nothing is lent.
+ */
+enum err_code reader_take(struct service *service, struct reader **out,
+			  struct err *err) WARN_UNUSED;
+/* Gives it back; `code` is what its use ended with: a store that failed is opened again next time. */
+void reader_put(struct reader *reader, enum err_code code);
+/* With the reader's lock and its store open: holds it at the newest state that is in memory. */
+enum err_code reader_hold(struct reader *reader, struct err *err) WARN_UNUSED;
+void reader_drop_store(struct reader *reader);
+
 /* --- refresh.c --- */
 
 /* After the workers; and before them. */
 enum err_code refresh_start(struct service *service, struct err *err) WARN_UNUSED;
 void refresh_stop(struct service *service);
-/* With the worker's lock and its store open: holds it at the newest state that is in memory. */
-enum err_code worker_hold(struct worker *worker, struct err *err) WARN_UNUSED;
-void worker_drop_store(struct worker *worker);
 
 /* --- http.c --- */
 

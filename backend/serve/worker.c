@@ -3,9 +3,10 @@
  *
  * 1. One loop thread (the caller of serve_run) owns libwebsockets, every connection and `struct
  *    conn`. It moves bytes and never computes, waits or opens a store.
- * 2. Workers take jobs from one bounded queue. Each owns its arena, and its store during a job; one
- *    more thread moves the stores of idle workers to a newly published index (refresh.c). Embedder,
- *    options, logger and clock are shared and constant; metrics are atomic.
+ * 2. Workers take jobs from one bounded queue. Each owns its arena; a store is lent to it while it
+ *    searches (readers.c), not while it waits for a language model. One more thread moves the stores
+ *    that are not lent to a newly published index (refresh.c), one of llm/ moves the bytes of all
+ *    models. Embedder, model, options, logger and clock are shared and constant; metrics are atomic.
  * 3. A job is counted: one reference is the connection's, one the worker's, one the ready list's.
  *    What it asks is constant once queued; what it answers is guarded by job.lock; job.conn belongs
  *    to the loop. The last reference frees it, on whatever thread that is.
@@ -42,6 +43,7 @@ struct job *job_new(struct service *service, enum job_kind kind, const char *id)
 	snprintf(job->id, sizeof(job->id), "%s", id);
 	pthread_mutex_init(&job->lock, NULL);
 	buf_init(&job->text, service->alloc, service->options->max_question_bytes);
+	buf_init(&job->history, service->alloc, service->options->max_message_bytes);
 	buf_init(&job->body, service->alloc, service->options->max_answer_bytes);
 	outbox_init(&job->out, service->alloc, service->options->max_answer_bytes);
 	return job;
@@ -52,6 +54,7 @@ void job_unref(struct job *job)
 	if (atomic_fetch_sub(&job->refs, 1) != 1)
 		return;
 	buf_release(&job->text);
+	buf_release(&job->history);
 	buf_release(&job->body);
 	outbox_release(&job->out);
 	pthread_mutex_destroy(&job->lock);
@@ -179,109 +182,71 @@ static bool stream_text(void *ctx, struct str piece)
 	       send_frame(stream->worker, stream->job);
 }
 
-/* ---- the store of a worker ---- */
-
-/* Opens the store if it is not open or what it has open was removed. */
-static enum err_code open_store(struct worker *worker, struct err *err)
+static bool stream_tool_result(void *ctx, struct str tool, struct str text)
 {
-	const struct serve_deps *deps = worker->service->deps;
-	uint64_t generation;
-	struct err ignored = {0};
-	if (worker->store && store_generation(worker->store, &generation, &ignored))
-		worker_drop_store(worker);
-	if (worker->store)
-		return ERR_OK;
-	enum err_code code = deps->open_store(deps->ctx, &worker->store, err);
-	if (code) {
-		worker->store = NULL;
-		if (code == ERR_NOTFOUND)
-			return err_context(err, "no index yet: run `docs-bot index`");
-	}
-	return code;
-}
-
-/* Makes sure that the state the store is held at is something that we can search. */
-static enum err_code check_filled(struct worker *worker, struct err *err)
-{
-	const struct serve_deps *deps = worker->service->deps;
-	struct store_stats stats;
-	if (worker->filled && worker->filled_generation == worker->generation)
-		return ERR_OK;
-	worker->filled = false;
-	enum err_code code = store_stats(worker->store, &worker->arena, &stats, err);
-	if (code)
-		return code;
-	if (!stats.chunks)
-		return err_set(err, ERR_UNAVAILABLE,
-			       "no index yet: run `docs-bot index` and ask again");
-	if (deps->embedder && !str_eq(stats.model, str_c(deps->embedder->model)))
-		return err_set(err, ERR_MISMATCH,
-			       "the index was made with model %.*s, not %s: serve with --model "
-			       "%.*s, or index again with --rebuild",
-			       STR_ARG(stats.model), deps->embedder->model, STR_ARG(stats.model));
-	worker->filled = true;
-	worker->filled_generation = worker->generation;
-	worker->chunks = stats.chunks;
-	worker->pending = stats.pending_chunks;
-	return ERR_OK;
-}
-
-/* The store, held at a state that can be searched; one that fails is opened again next time. */
-static enum err_code need_store(struct worker *worker, struct err *err)
-{
-	enum err_code code = open_store(worker, err);
-	if (code)
-		return code;
-	code = worker_hold(worker, err);
-	if (!code)
-		code = check_filled(worker, err);
-	if (code && code != ERR_UNAVAILABLE)
-		worker_drop_store(worker);
-	return code;
-}
-
-/* A damaged or replaced index must not stay open for ever. */
-static void after_error(struct worker *worker, enum err_code code)
-{
-	if (code != ERR_CANCELLED && code != ERR_INVALID && code != ERR_LIMIT)
-		worker_drop_store(worker);
+	struct stream *stream = ctx;
+	return frames_tool_result(tool, text, &stream->worker->frame, NULL) == ERR_OK &&
+	       send_frame(stream->worker, stream->job);
 }
 
 /* ---- the kinds of work ---- */
+
+/* The answer workflow asks for the store when it searches, and not while a model writes. */
+static enum err_code take_store(void *ctx, struct store **out, struct err *err)
+{
+	struct worker *worker = ctx;
+	enum err_code code = reader_take(worker->service, &worker->reader, err);
+	*out = code ? NULL : worker->reader->store;
+	return code;
+}
+
+static void put_store(void *ctx, enum err_code code)
+{
+	struct worker *worker = ctx;
+	reader_put(worker->reader, code);
+	worker->reader = NULL;
+}
+
+/* The frames after the text. */
+static enum err_code send_rest(struct worker *worker, struct job *job,
+			       const struct answer_result *result, struct err *err)
+{
+	struct buf *frame = &worker->frame;
+	enum err_code code = frames_sources(result->citations, result->citation_count, frame, err);
+	if (!code && !send_frame(worker, job))
+		code = err_set(err, ERR_CANCELLED, "cancelled");
+	if (!code)
+		code = frames_citations(result->citations, result->citation_count, frame, err);
+	if (!code && !send_frame(worker, job))
+		code = err_set(err, ERR_CANCELLED, "cancelled");
+	if (!code)
+		code = frames_done(str_c(job->id), frame, err);
+	if (!code && !send_frame(worker, job))
+		code = err_set(err, ERR_CANCELLED, "cancelled");
+	return code;
+}
 
 static enum err_code answer(struct worker *worker, struct job *job, struct answer_result *result,
 			    struct err *err)
 {
 	const struct serve_deps *deps = worker->service->deps;
-	enum err_code code = need_store(worker, err);
-	if (code)
-		return code;
-	const struct answer_deps answer_deps = {.store = worker->store,
+	const struct answer_stores stores = {worker, take_store, put_store};
+	const struct answer_deps answer_deps = {.stores = &stores,
 						.embedder = deps->embedder,
 						.tuning = deps->tuning,
 						.clock = deps->clock,
 						.cancelled = &job->cancelled,
-						.rerank = deps->rerank};
+						.rerank = deps->rerank,
+						.llm = deps->llm,
+						.settings = deps->settings};
+	const struct answer_request request = {.question = buf_str(&job->text)};
 	struct stream stream = {worker, job};
-	const struct answer_sink sink = {
-		.ctx = &stream, .status = stream_status, .text = stream_text};
-	code = answer_run(&answer_deps, buf_str(&job->text), &sink, &worker->arena, result, err);
-	if (code) {
-		after_error(worker, code);
-		return code;
-	}
-	struct buf *frame = &worker->frame;
-	if ((code = frames_sources(result->citations, result->citation_count, frame, err)))
-		return code;
-	if (!send_frame(worker, job))
-		return err_set(err, ERR_CANCELLED, "cancelled");
-	if ((code = frames_citations(result->citations, result->citation_count, frame, err)))
-		return code;
-	if (!send_frame(worker, job))
-		return err_set(err, ERR_CANCELLED, "cancelled");
-	if ((code = frames_done(str_c(job->id), frame, err)))
-		return code;
-	return send_frame(worker, job) ? ERR_OK : err_set(err, ERR_CANCELLED, "cancelled");
+	const struct answer_sink sink = {.ctx = &stream,
+					 .status = stream_status,
+					 .text = stream_text,
+					 .tool_result = stream_tool_result};
+	enum err_code code = answer_run(&answer_deps, &request, &sink, &worker->arena, result, err);
+	return code ? code : send_rest(worker, job, result, err);
 }
 
 static void send_error(struct worker *worker, struct job *job, const char *message)
@@ -305,8 +270,15 @@ static void run_answer(struct worker *worker, struct job *job)
 	if (code == ERR_OK) {
 		metrics_answer(&service->metrics, (int)result.route, took_us);
 		log_info(service->deps->log, "serve",
-			 "answer=%s route=%s citations=%zu took_ms=%" PRId64, job->id,
-			 answer_route_name(result.route), result.citation_count, took_us / 1000);
+			 "answer=%s route=%s citations=%zu grounded=%d searches=%zu tokens=%" PRIu64
+			 " took_ms=%" PRId64,
+			 job->id, answer_route_name(result.route), result.citation_count,
+			 result.grounded, result.searches, result.completion_tokens,
+			 took_us / 1000);
+		if (result.fell_back)
+			log_warn(service->deps->log, "serve",
+				 "answer=%s quoted instead of the model: %.*s", job->id,
+				 STR_ARG(result.failure));
 	} else {
 		metrics_answer(&service->metrics, -1, took_us);
 		log_write(service->deps->log, code == ERR_CANCELLED ? LOG_INFO : LOG_WARN, "serve",
@@ -349,7 +321,8 @@ static void run_search(struct worker *worker, struct job *job)
 	struct retrieve_results results = {0};
 	struct buf body;
 	buf_init(&body, service->alloc, service->options->max_answer_bytes);
-	enum err_code code = need_store(worker, &err);
+	struct reader *reader;
+	enum err_code code = reader_take(service, &reader, &err);
 	if (code == ERR_OK) {
 		const struct retrieve_options options = {.top_k = job->top_k,
 							 .tuning = deps->tuning,
@@ -357,10 +330,9 @@ static void run_search(struct worker *worker, struct job *job)
 							 .type = str_c(job->type),
 							 .repo = str_c(job->repo),
 							 .version = str_c(job->version)};
-		code = retrieve(worker->store, deps->embedder, deps->clock, buf_str(&job->text),
+		code = retrieve(reader->store, deps->embedder, deps->clock, buf_str(&job->text),
 				&options, &worker->arena, &results, &err);
-		if (code)
-			after_error(worker, code);
+		reader_put(reader, code);
 	}
 	if (code == ERR_OK && frames_search(buf_str(&job->text), &results, &body, &err))
 		code = err_set(&err, ERR_INVALID,
@@ -386,12 +358,12 @@ static void run_page(struct worker *worker, struct job *job)
 	struct buf body;
 	buf_init(&body, service->alloc, service->options->max_answer_bytes);
 	bool opened = false;
-	enum err_code code = need_store(worker, &err);
+	struct reader *reader;
+	enum err_code code = reader_take(service, &reader, &err);
 	if (code == ERR_OK) {
 		opened = true;
-		code = page_render(worker->store, buf_str(&job->text), &worker->arena, &body, &err);
-		if (code && code != ERR_NOTFOUND)
-			after_error(worker, code);
+		code = page_render(reader->store, buf_str(&job->text), &worker->arena, &body, &err);
+		reader_put(reader, code == ERR_NOTFOUND ? ERR_OK : code);
 	}
 	if (code == ERR_OK) {
 		finish_http(job, 200, &body);
@@ -411,14 +383,18 @@ static void run_ready(struct worker *worker, struct job *job)
 			       "embedding model: not loaded; run `docs-bot model fetch`");
 		return;
 	}
-	if (need_store(worker, &err)) {
+	struct reader *reader;
+	if (reader_take(worker->service, &reader, &err)) {
 		err_context(&err, "index");
 		finish_problem(worker, job, 503, err.message);
 		return;
 	}
 	struct buf body;
 	buf_init(&body, worker->service->alloc, 256);
-	if (frames_ready(worker->chunks, worker->pending, worker->generation, &body, &err)) {
+	enum err_code code =
+		frames_ready(reader->chunks, reader->pending, reader->generation, &body, &err);
+	reader_put(reader, ERR_OK);
+	if (code) {
 		buf_release(&body);
 		finish_problem(worker, job, 500, err.message);
 		return;
@@ -456,14 +432,9 @@ static void *worker_main(void *arg)
 	struct worker *worker = arg;
 	struct job *job;
 	while ((job = queue_pop(&worker->service->queue))) {
-		pthread_mutex_lock(&worker->lock);
 		run_job(worker, job);
-		pthread_mutex_unlock(&worker->lock);
 		job_unref(job);
 	}
-	pthread_mutex_lock(&worker->lock);
-	worker_drop_store(worker);
-	pthread_mutex_unlock(&worker->lock);
 	return NULL;
 }
 
@@ -481,7 +452,6 @@ enum err_code workers_start(struct service *service, struct err *err)
 	for (size_t i = 0; i < count && !failed; i++) {
 		struct worker *worker = &service->workers[i];
 		worker->service = service;
-		pthread_mutex_init(&worker->lock, NULL);
 		arena_init(&worker->arena, service->alloc, SERVE_ARENA_MAX);
 		buf_init(&worker->frame, service->alloc, service->options->max_answer_bytes);
 		failed = pthread_create(&worker->thread, NULL, worker_main, worker);
@@ -502,7 +472,6 @@ void workers_stop(struct service *service)
 		pthread_join(service->workers[i].thread, NULL);
 		arena_release(&service->workers[i].arena);
 		buf_release(&service->workers[i].frame);
-		pthread_mutex_destroy(&service->workers[i].lock);
 	}
 	service->worker_count = 0;
 	alloc_free(service->alloc, service->workers);

@@ -83,7 +83,10 @@ static bool next_turn(struct conn *conn)
 			char id[SERVE_ID_SIZE];
 			http_new_id(id);
 			struct job *job = job_new(service, JOB_ANSWER, id);
-			ok = job && buf_append(&job->text, buf_str(&turn.text));
+			ok = job && buf_append(&job->text, buf_str(&turn.text)) &&
+			     buf_append(&job->history, buf_str(&turn.history));
+			if (ok)
+				memcpy(job->session, turn.session, sizeof(job->session));
 			if (!ok && job)
 				job_unref(job);
 			else if (ok && !job_submit(job, conn))
@@ -94,6 +97,7 @@ static bool next_turn(struct conn *conn)
 							  "again in a few seconds");
 		}
 		buf_release(&turn.text);
+		buf_release(&turn.history);
 		if (!ok)
 			return false;
 	}
@@ -108,6 +112,9 @@ static enum err_code check_turn(struct conn *conn, struct turn *turn, struct err
 		return err_set(err, ERR_LIMIT, "the message is longer than %zu bytes; shorten it",
 			       conn->service->options->max_message_bytes);
 	enum err_code code = frames_parse(buf_str(&conn->message), &turn->text, err);
+	if (!code)
+		code = frames_conversation(buf_str(&conn->message), turn->session, &turn->history,
+					   err);
 	if (code)
 		return code;
 	if (!turn->text.len)
@@ -133,11 +140,13 @@ static int end_of_message(struct conn *conn)
 	}
 	size_t max = conn->service->options->max_message_bytes;
 	buf_init(&turn.text, conn->service->alloc, max > ERR_MESSAGE_MAX ? max : ERR_MESSAGE_MAX);
+	buf_init(&turn.history, conn->service->alloc, max);
 	turn.failed = check_turn(conn, &turn, &err) != ERR_OK;
 	buf_release(&conn->message);
 	conn->oversized = false;
 	if (turn.failed) {
 		buf_clear(&turn.text);
+		buf_release(&turn.history);
 		if (!buf_append(&turn.text, str_c(err.message))) {
 			buf_release(&turn.text);
 			return -1;
@@ -225,8 +234,10 @@ void ws_close(struct conn *conn)
 		return;
 	conn->websocket = false;
 	conn->service->websocket_count--;
-	for (size_t i = 0; i < conn->turn_count; i++)
+	for (size_t i = 0; i < conn->turn_count; i++) {
 		buf_release(&conn->turns[i].text);
+		buf_release(&conn->turns[i].history);
+	}
 	conn->turn_count = 0;
 	buf_release(&conn->message);
 	outbox_release(&conn->out);

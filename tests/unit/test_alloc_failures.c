@@ -240,7 +240,8 @@ static enum err_code ask(struct fixture *f, const struct alloc *alloc, size_t ar
 		const struct answer_deps deps = {.store = store,
 						 .embedder = &f->site.fake.embedder,
 						 .clock = clock_system()};
-		code = answer_run(&deps, str_c(question), &silent, &arena, &result, &f->err);
+		code = answer_run(&deps, &(struct answer_request){.question = str_c(question)},
+				  &silent, &arena, &result, &f->err);
 	}
 	if (!code) {
 		json_t *citations = present_citations(result.citations, result.citation_count);

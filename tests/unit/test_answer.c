@@ -86,7 +86,8 @@ static enum err_code ask(struct fixture *f, struct str question)
 	buf_clear(&f->heard);
 	f->stages = f->pieces = 0;
 	f->err = (struct err){ERR_OK, ""};
-	return answer_run(&deps, question, &sink, &f->arena, &f->out, &f->err);
+	return answer_run(&deps, &(struct answer_request){.question = question}, &sink, &f->arena,
+			  &f->out, &f->err);
 }
 
 static void must_ask(struct fixture *f, const char *question)
@@ -325,7 +326,8 @@ static void an_empty_index_is_no_crash(void **state)
 	const struct answer_deps deps = {
 		.store = store, .embedder = &site.fake.embedder, .clock = clock_system()};
 	enum err_code code =
-		answer_run(&deps, STR("How do I keep pods?"), &silent, &arena, &out, &err);
+		answer_run(&deps, &(struct answer_request){.question = STR("How do I keep pods?")},
+			   &silent, &arena, &out, &err);
 	if (code == ERR_OK)
 		assert_int_equal(out.route, ROUTE_ABSTAINED);
 	else

@@ -97,11 +97,15 @@ static enum err_code run(struct fixture *f, struct quote *quotes, size_t count,
 			 struct err *err)
 {
 	struct extract extract = {quotes, count, sources, source_count, 1};
+	const struct answer_deps deps = {.clock = &f->clock};
+	struct prompt_sources numbered = {.count = source_count};
 	struct composer c;
-	compose_begin(&c, &f->sink, &f->clock, 0, &f->arena, &f->out);
+	for (size_t i = 0; i < source_count; i++)
+		numbered.items[i] = sources[i];
+	compose_begin(&c, &deps, &f->sink, 0, &numbered, &f->arena, &f->out);
 	enum err_code got = compose_quotes(&c, &extract, err);
 	if (!got)
-		got = compose_end(&c, err);
+		got = compose_end(&c, &extract, false, err);
 	compose_release(&c);
 	return got;
 }
@@ -114,7 +118,6 @@ static void compose(struct fixture *f, struct quote *quotes, size_t count,
 		fail_msg("%s", err.message);
 	/* what was streamed is the answer */
 	assert_true(str_eq(buf_str(&f->heard), f->out.text));
-	assert_int_equal(f->pieces, count);
 	assert_true(f->out.first_token_us > 0);
 }
 
@@ -146,9 +149,6 @@ static void every_part_carries_its_citation(void **state)
 	assert_true(str_eq(f->out.citations[0].url, STR("https://e.org/a/#keep")));
 	assert_true(str_eq(f->out.citations[0].quote, STR("One.")));
 	assert_true(str_eq(f->out.citations[1].quote, STR("other page")));
-	assert_int_equal(f->out.route, ROUTE_DOCS);
-	assert_true(f->out.grounded);
-	assert_false(f->out.abstained);
 }
 
 static void code_alone_is_introduced_by_its_heading(void **state)
@@ -271,53 +271,123 @@ static void answers_have_a_limit(void **state)
 	free(text);
 }
 
-static enum err_code abstain(struct fixture *f, struct retrieve_result *found, size_t count,
-			     size_t nearest, struct err *err)
+static enum err_code abstain(struct fixture *f, const struct retrieve_result *found, size_t count,
+			     struct str missing, struct err *err)
 {
+	const struct answer_deps deps = {.clock = &f->clock};
+	const struct extract none = {0};
+	struct prompt_sources numbered = {.count = count};
 	struct composer c;
-	f->out = (struct answer_result){.retrieved = {.items = found, .count = count}};
-	compose_begin(&c, &f->sink, &f->clock, 0, &f->arena, &f->out);
-	enum err_code got = compose_abstention(&c, nearest, err);
+	for (size_t i = 0; i < count; i++)
+		numbered.items[i] = &found[i];
+	compose_begin(&c, &deps, &f->sink, 0, &numbered, &f->arena, &f->out);
+	enum err_code got = compose_abstention(&c, missing, err);
 	if (!got)
-		got = compose_end(&c, err);
+		got = compose_end(&c, &none, false, err);
 	compose_release(&c);
 	return got;
 }
 
-static void abstention_names_distinct_pages(void **state)
+static void abstention_names_the_sources(void **state)
 {
 	struct fixture *f = *state;
 	struct err err = {ERR_OK, ""};
 	struct retrieve_result found[] = {
-		result(1, "Trials", "Keep pods", "a#1"),
-		result(1, "Trials", "Other", "a#2"),
-		result(2, "Page", "", "b"),
-		result(1, "Trials", "Third", "a#3"),
-		result(3, "Last", "End", "c#1"),
-		result(4, "Too many", "End", "d"),
+		result(1, "Trials", "Keep pods", "https://e.org/a#1"),
+		result(2, "Page", "", "https://e.org/b"),
+		result(3, "Last", "End", "https://e.org/c#1"),
 	};
-	assert_int_equal(abstain(f, found, 6, 3, &err), ERR_OK);
+	assert_int_equal(abstain(f, found, 3, STR(""), &err), ERR_OK);
 	assert_text(f, "I did not find an answer to this in the documentation. The pages that come "
 		       "nearest:\n\n- Trials: Keep pods [1]\n- Page [2]\n- Last: End [3]");
 	assert_int_equal(f->out.citation_count, 3);
-	assert_true(str_eq(f->out.citations[2].url, STR("c#1")));
+	assert_true(str_eq(f->out.citations[2].url, STR("https://e.org/c#1")));
 	assert_true(str_eq(f->out.citations[0].quote, STR("Heading First words of it.")));
-	assert_int_equal(f->out.route, ROUTE_ABSTAINED);
-	assert_true(f->out.abstained);
-	assert_false(f->out.grounded);
 	assert_true(str_eq(buf_str(&f->heard), f->out.text));
+}
+
+static void abstention_names_what_is_not_covered(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = {ERR_OK, ""};
+	struct retrieve_result found[] = {result(1, "Trials", "", "https://e.org/a")};
+	assert_int_equal(abstain(f, found, 1, STR("Katib 0.99"), &err), ERR_OK);
+	assert_non_null(strstr(f->out.text.ptr, "does not cover Katib 0.99"));
+	assert_true(str_ends(f->out.text, STR("- Trials [1]")));
 }
 
 static void abstention_without_anything_near(void **state)
 {
 	struct fixture *f = *state;
 	struct err err = {ERR_OK, ""};
-	assert_int_equal(abstain(f, NULL, 0, 3, &err), ERR_OK);
+	assert_int_equal(abstain(f, NULL, 0, STR(""), &err), ERR_OK);
 	assert_text(f, "I did not find an answer to this in the documentation.");
 	assert_int_equal(f->out.citation_count, 0);
 	f->leave_after = 1;
 	f->pieces = 0;
-	assert_int_equal(abstain(f, NULL, 0, 3, &err), ERR_CANCELLED);
+	assert_int_equal(abstain(f, NULL, 0, STR(""), &err), ERR_CANCELLED);
+}
+
+struct fallback_case {
+	const char *written, *want;
+};
+
+static void a_fallback_ends_what_was_begun(void **state)
+{
+	static const struct fallback_case cases[] = {
+		{"", "*The model is silent. This is what the documentation says:*\n\nOne. [1]"},
+		{"Begun",
+		 "Begun\n\n*The language model stopped here. This is what the documentation "
+		 "says:*\n\nOne. [1]"},
+		{"```sh\nls",
+		 "```sh\nls\n```\n\n*The language model stopped here. This is what the "
+		 "documentation says:*\n\nOne. [1]"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture *f;
+		struct err err = {ERR_OK, ""};
+		assert_int_equal(setup((void **)&f), 0);
+		struct retrieve_result a = result(1, "T", "H", "https://e.org/u");
+		const struct retrieve_result *sources[] = {&a};
+		struct quote quotes[] = {prose(0, "One.", false)};
+		struct extract extract = {quotes, 1, sources, 1, 1};
+		const struct answer_deps deps = {.clock = &f->clock};
+		const struct prompt_sources numbered = {.items = {&a}, .count = 1};
+		struct composer c;
+		compose_begin(&c, &deps, &f->sink, 0, &numbered, &f->arena, &f->out);
+		if (cases[i].written[0])
+			assert_int_equal(compose_text(&c, str_c(cases[i].written), &err), ERR_OK);
+		assert_int_equal(compose_fallback(&c, STR("The model is silent."), &err), ERR_OK);
+		assert_int_equal(compose_quotes(&c, &extract, &err), ERR_OK);
+		assert_int_equal(compose_end(&c, &extract, false, &err), ERR_OK);
+		compose_release(&c);
+		assert_text(f, cases[i].want);
+		assert_true(str_eq(buf_str(&f->heard), f->out.text));
+		assert_int_equal(f->out.citation_count, 1);
+		teardown((void **)&f);
+	}
+}
+
+static void what_is_held_back_can_be_discarded(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = {ERR_OK, ""};
+	const struct answer_deps deps = {.clock = &f->clock};
+	const struct prompt_sources none = {.count = 0};
+	const struct extract no_extract = {0};
+	struct composer c;
+	compose_begin(&c, &deps, &f->sink, 0, &none, &f->arena, &f->out);
+	c.hold = true;
+	assert_int_equal(compose_text(&c, STR("wrong "), &err), ERR_OK);
+	assert_int_equal(compose_flush(&c, &err), ERR_OK);
+	assert_int_equal(f->pieces, 0);
+	compose_discard(&c);
+	assert_int_equal(compose_text(&c, STR("right "), &err), ERR_OK);
+	assert_int_equal(compose_unhold(&c, &err), ERR_OK);
+	assert_int_equal(compose_end(&c, &no_extract, false, &err), ERR_OK);
+	compose_release(&c);
+	assert_text(f, "right ");
+	assert_true(str_eq(buf_str(&f->heard), f->out.text));
 }
 
 static void memory_runs_out(void **state)
@@ -327,6 +397,8 @@ static void memory_runs_out(void **state)
 	const struct retrieve_result *sources[] = {&a};
 	struct quote quotes[] = {prose(0, "One.", false), code(0, "go", "x")};
 	struct extract extract = {quotes, 2, sources, 1, 1};
+	const struct answer_deps deps = {.clock = &f->clock};
+	const struct prompt_sources numbered = {.items = {&a}, .count = 1};
 	size_t n = 0;
 	for (;;) {
 		struct fail_alloc fail;
@@ -337,10 +409,10 @@ static void memory_runs_out(void **state)
 		arena_init(&arena, &fail.alloc, 1 << 20);
 		f->out = (struct answer_result){0};
 		f->pieces = 0;
-		compose_begin(&c, &f->sink, &f->clock, 0, &arena, &f->out);
+		compose_begin(&c, &deps, &f->sink, 0, &numbered, &arena, &f->out);
 		enum err_code got = compose_quotes(&c, &extract, &err);
 		if (!got)
-			got = compose_end(&c, &err);
+			got = compose_end(&c, &extract, false, &err);
 		compose_release(&c);
 		bool failed = atomic_load(&fail.failures) > 0;
 		assert_int_equal(got, failed ? ERR_NOMEM : ERR_OK);
@@ -364,7 +436,12 @@ int main(void)
 		cmocka_unit_test(a_reader_that_leaves_ends_it),
 		cmocka_unit_test_setup_teardown(a_sink_may_be_deaf, setup, teardown),
 		cmocka_unit_test_setup_teardown(answers_have_a_limit, setup, teardown),
-		cmocka_unit_test_setup_teardown(abstention_names_distinct_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(abstention_names_the_sources, setup, teardown),
+		cmocka_unit_test_setup_teardown(abstention_names_what_is_not_covered, setup,
+						teardown),
+		cmocka_unit_test(a_fallback_ends_what_was_begun),
+		cmocka_unit_test_setup_teardown(what_is_held_back_can_be_discarded, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(abstention_without_anything_near, setup, teardown),
 		cmocka_unit_test_setup_teardown(memory_runs_out, setup, teardown),
 	};

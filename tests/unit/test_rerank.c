@@ -312,11 +312,15 @@ static void retrieval_and_answers_use_it(void **state)
 					 .clock = clock_system(),
 					 .rerank = &f->stage};
 	const struct answer_sink silent = {0};
-	assert_int_equal(answer_run(&deps, STR("cached steps"), &silent, &f->arena, &answer, &err),
+	assert_int_equal(answer_run(&deps,
+				    &(struct answer_request){.question = STR("cached steps")},
+				    &silent, &f->arena, &answer, &err),
 			 ERR_OK);
 	assert_true(str_eq(answer.retrieved.items[0].url, third->url));
 	f->fake.code = ERR_UNAVAILABLE;
-	assert_int_equal(answer_run(&deps, STR("cached steps"), &silent, &f->arena, &answer, &err),
+	assert_int_equal(answer_run(&deps,
+				    &(struct answer_request){.question = STR("cached steps")},
+				    &silent, &f->arena, &answer, &err),
 			 ERR_OK);
 	assert_true(str_eq(answer.retrieved.items[0].url, plain.items[0].url));
 	store_close(store);

@@ -224,6 +224,7 @@ static void prepare(struct running *running)
 	pthread_cond_init(&running->changed, NULL);
 	running->options = (struct serve_options){.host = "127.0.0.1",
 						  .workers = 3,
+						  .readers = 3,
 						  .queue_length = 64,
 						  .max_message_bytes = 4096,
 						  .max_question_bytes = 1024,

@@ -11,6 +11,10 @@ const form = $("form"), input = $("question"), send = $("send"), stop = $("stop"
 const log = $("log"), connection = $("connection"), announce = $("announce");
 const progress = $("progress");
 
+// One conversation per page: what was said before is remembered by the server under this name.
+const session = Array.from(crypto.getRandomValues(new Uint8Array(16)),
+  (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 let socket = null;
 let retryMs = RETRY_FIRST_MS;
 let turn = null; // the answer being received
@@ -36,10 +40,11 @@ function safeHref(url) {
   }
 }
 
-// ---- Markdown subset: paragraphs, "- " lists, fenced code, `code`, **bold**, [n] ----
+// ---- Markdown subset: paragraphs, headings, lists, fenced code, `code`, **bold**, *emphasis*, [n] ----
 
 function addInline(parent, text, sources) {
-  const pattern = /(`+)(.+?)\1(?!`)|\*\*([^*\n]+)\*\*|\[(\d{1,3})\](?![(:])/g;
+  const pattern =
+    /(`+)(.+?)\1(?!`)|\*\*([^*\n]+)\*\*|\[(\d{1,3})\](?![(:])|(?<![\w*])\*([^*\s][^*\n]*?)\*(?!\w)/g;
   let from = 0;
   for (const match of text.matchAll(pattern)) {
     const before = text.slice(from, match.index);
@@ -48,6 +53,7 @@ function addInline(parent, text, sources) {
     from = match.index + match[0].length;
     if (match[1]) parent.append(element("code", "", match[2]));
     else if (match[3]) parent.append(element("strong", "", match[3]));
+    else if (match[5]) parent.append(element("em", "", match[5]));
     else parent.append(citation(Number(match[4]), match[0], sources));
   }
   parent.append(text.slice(from));
@@ -102,7 +108,8 @@ function renderMarkdown(text, sources) {
   };
   for (let i = 0; i < lines.length; i++) {
     const fence = /^\s{0,3}(`{3,}|~{3,})\s*([\w+#.-]*)/.exec(lines[i]);
-    const bullet = /^\s{0,3}[-*]\s+(.*)$/.exec(lines[i]);
+    const bullet = /^\s{0,3}(?:[-*]|(\d{1,3})[.)])\s+(.*)$/.exec(lines[i]);
+    const heading = /^\s{0,3}#{1,6}\s+(.*?)\s*#*$/.exec(lines[i]);
     if (fence) {
       flush();
       list = null;
@@ -112,11 +119,19 @@ function renderMarkdown(text, sources) {
       out.append(codeBlock(fence[2], body.join("\n")));
     } else if (bullet) {
       flush();
-      if (!list) out.append(list = element("ul"));
-      item = [bullet[1]];
+      const name = bullet[1] ? "OL" : "UL";
+      if (!list || list.tagName !== name) {
+        out.append(list = element(name));
+        if (bullet[1]) list.start = Number(bullet[1]);
+      }
+      item = [bullet[2]];
+    } else if (heading) {
+      flush();
+      list = null;
+      addInline(out.appendChild(element("h4")), heading[1], sources);
     } else if (!lines[i].trim()) {
       flush();
-      if (!/^\s{0,3}[-*]\s/.test(lines[i + 1] || "")) list = null;
+      if (!/^\s{0,3}([-*]|\d{1,3}[.)])\s/.test(lines[i + 1] || "")) list = null;
     } else if (item) {
       item.push(lines[i].trim());
     } else {
@@ -290,7 +305,7 @@ function submitTurn() {
   if (!turn || turn.sent || !socket || socket.readyState !== WebSocket.OPEN) return;
   turn.sent = true;
   turn.status.textContent = STAGES.retrieving;
-  socket.send(JSON.stringify({ message: turn.question }));
+  socket.send(JSON.stringify({ message: turn.question, session_id: session }));
 }
 
 function connect() {
