@@ -6,7 +6,7 @@ from pathlib import Path
 
 import lib
 
-ORDER = ("encode", "query", "start", "quality", "index", "memory", "scan", "linearity")
+ORDER = ("encode", "query", "start", "quality", "index", "memory", "scan", "linearity", "large")
 OUT = Path(os.environ.get("DOCS_BOT_BENCH_RESULTS") or lib.ROOT / "bench" / "RESULTS.md")
 
 

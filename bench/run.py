@@ -17,6 +17,7 @@ ROWS = {
     "start": rows_system.start_row,
     "scan": rows_system.scan_row,
     "linearity": rows_system.linearity_row,
+    "large": rows_system.large_row,
     "index": rows_index.index_row,
     "quality": rows_index.quality_row,
     "memory": rows_system.memory_row,
