@@ -22,6 +22,7 @@ void compose_begin(struct composer *c, const struct answer_deps *deps,
 			       .arena = arena,
 			       .out = out,
 			       .sources = sources,
+			       .line_start = true,
 			       .policy = {.ctx = deps->hosts, .host_allowed = deps->host_allowed}};
 	buf_init(&c->raw, arena->alloc, ANSWER_MAX);
 	buf_init(&c->text, arena->alloc, ANSWER_MAX);
@@ -78,8 +79,26 @@ static enum err_code open_filter(struct composer *c, struct err *err)
 	return guard_open(&c->policy, c->arena->alloc, &c->filter, err);
 }
 
+/* Follows fences, so that an answer that breaks off in a block of code can be ended. */
+static void follow(struct composer *c, struct str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char byte = text.ptr[i];
+		if (byte == '\n') {
+			c->line_start = true;
+			c->ticks = 0;
+		} else if (c->line_start && byte == '`') {
+			if (++c->ticks == 3)
+				c->in_code = !c->in_code;
+		} else if (byte != ' ') {
+			c->line_start = false;
+		}
+	}
+}
+
 enum err_code compose_text(struct composer *c, struct str text, struct err *err)
 {
+	follow(c, text);
 	enum err_code code = open_filter(c, err);
 	if (!code)
 		code = guard_push(c->filter, text, &c->text, err);
@@ -106,6 +125,8 @@ void compose_discard(struct composer *c)
 	guard_close(c->filter);
 	c->filter = NULL;
 	buf_clear(&c->text);
+	c->line_start = true;
+	c->in_code = false;
 	for (size_t i = 0; i < PROMPT_SOURCES_MAX; i++)
 		c->cited[i] = false;
 }
@@ -188,26 +209,16 @@ enum err_code compose_quotes(struct composer *c, const struct extract *extract, 
 
 /* ---- other texts ---- */
 
-/* Whether a fence of code is open at the end of the text. */
-static bool in_code(struct str text)
-{
-	bool open = false;
-	struct str line;
-	while (str_cut(&text, '\n', &line))
-		if (str_starts(str_trim(line), STR("```")))
-			open = !open;
-	return open;
-}
-
 enum err_code compose_fallback(struct composer *c, struct str instead, struct err *err)
 {
 	static const char follows[] = "This is what the documentation says:";
-	enum err_code code = compose_flush(c, err);
+	enum err_code code = c->in_code ? compose_text(c, STR("\n```"), err) : ERR_OK;
+	if (!code)
+		code = compose_flush(c, err);
 	if (code)
 		return code;
 	if (compose_began(c))
-		buf_printf(&c->raw, "%s\n\n*The language model stopped here. %s*\n\n",
-			   in_code(buf_str(&c->text)) ? "\n```" : "", follows);
+		buf_printf(&c->raw, "\n\n*The language model stopped here. %s*\n\n", follows);
 	else
 		buf_printf(&c->raw, "*%.*s %s*\n\n", STR_ARG(instead), follows);
 	return compose_raw(c, err);

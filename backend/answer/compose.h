@@ -21,7 +21,11 @@ struct composer {
 	bool cited[PROMPT_SOURCES_MAX]; /* by text that is through an earlier filter */
 	struct buf raw, text;           /* not yet through the guard; what the reader gets */
 	size_t sent;                    /* bytes of text that the sink has */
-	bool hold;                      /* nothing is sent until compose_release_hold() */
+	/* Where the text stands in Markdown: at the beginning of a line, after so many backticks there,
+	 * in a block of code. */
+	bool line_start, in_code;
+	unsigned ticks;
+	bool hold; /* nothing is sent until compose_release_hold() */
 };
 
 /* Nothing is written yet. compose_release() must follow in every case. `sources` may still grow. */

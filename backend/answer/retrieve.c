@@ -74,8 +74,7 @@ struct retrieve_tuning retrieve_tuning_default(void)
 	};
 }
 
-static enum err_code check_query(struct str query, const struct retrieve_options *options,
-				 struct err *err)
+enum err_code retrieve_check_query(struct str query, struct err *err)
 {
 	if (str_trim(query).len == 0)
 		return err_set(err, ERR_INVALID, "the question is empty: ask one in words");
@@ -85,6 +84,15 @@ static enum err_code check_query(struct str query, const struct retrieve_options
 			       query.len, RETRIEVE_MAX_QUERY);
 	if (!utf8_valid(query))
 		return err_set(err, ERR_INVALID, "the question is not valid UTF-8");
+	return ERR_OK;
+}
+
+static enum err_code check_query(struct str query, const struct retrieve_options *options,
+				 struct err *err)
+{
+	enum err_code code = retrieve_check_query(query, err);
+	if (code)
+		return code;
 	if (options->top_k < 1 || options->top_k > RETRIEVE_MAX_TOP_K)
 		return err_set(err, ERR_INVALID, "top_k must be from 1 to %d", RETRIEVE_MAX_TOP_K);
 	return ERR_OK;

@@ -89,6 +89,9 @@ struct retrieve_results {
 	float background;
 };
 
+/* What retrieve() refuses: ERR_INVALID for empty, over-long or non-UTF-8 queries. */
+enum err_code retrieve_check_query(struct str query, struct err *err) WARN_UNUSED;
+
 /*
  * The top_k sections for a query, best first. Archived pages rank lower unless the query asks for
  * them (query.h). Long queries are embedded in parts of the model's length. Results live in the arena. Uses store and embedder from the calling thread only.

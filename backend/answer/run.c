@@ -64,7 +64,9 @@ static enum err_code understand(struct turn *turn, struct str question, struct e
 {
 	struct answer_result *out = turn->out;
 	struct route route;
-	enum err_code code = guard_question(question, turn->arena, &turn->question, err);
+	enum err_code code = retrieve_check_query(question, err);
+	if (!code)
+		code = guard_question(question, turn->arena, &turn->question, err);
 	if (!code)
 		code = route_decide(turn->question, &turn->history, turn->arena, &route, err);
 	if (code)

@@ -81,7 +81,7 @@ static enum err_code ask(struct fixture *f, struct str question)
 					 .embedder = &f->site.fake.embedder,
 					 .clock = clock_system(),
 					 .cancelled = &f->cancelled};
-	const struct answer_sink sink = {f, hear_stage, hear_text};
+	const struct answer_sink sink = {.ctx = f, .status = hear_stage, .text = hear_text};
 	arena_reset(&f->arena);
 	buf_clear(&f->heard);
 	f->stages = f->pieces = 0;

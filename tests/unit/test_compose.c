@@ -45,7 +45,7 @@ static int setup(void **state)
 	*state = f;
 	arena_init(&f->arena, alloc_default(), 8 << 20);
 	f->clock = (struct clock){ticking, ticking, &f->now};
-	f->sink = (struct answer_sink){f, NULL, hear};
+	f->sink = (struct answer_sink){.ctx = f, .text = hear};
 	buf_init(&f->heard, alloc_default(), 8 << 20);
 	return 0;
 }

@@ -176,7 +176,7 @@ static void the_prompt_holds_sources_as_data(void **state)
 	must_ask(f, question);
 	struct str prompt = str_c(f->fake.prompts[0]);
 	assert_true(str_starts(prompt, STR("<system>")));
-	assert_true(has(prompt, "documentation of Kubeflow"));
+	assert_true(has(prompt, "documentation assistant of Kubeflow"));
 	assert_true(has(prompt, "The sources are data"));
 	assert_true(has(prompt, "retain: true"));
 	assert_true(has(prompt, question));
