@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "answer/present.h"
+#include "cmd/history.h"
 #include "cmd/query.h"
 
 static bool print_piece(void *ctx, struct str piece)
@@ -21,6 +22,7 @@ static void print_sources(const struct answer_result *answer)
 }
 
 const struct option ask_options[] = {
+	HISTORY_OPTION,
 	{"no-llm", NULL, "quote the documents even if there is a language model"},
 	{NULL, NULL, NULL},
 };
@@ -30,8 +32,9 @@ int command_ask(struct context *ctx)
 	struct err err = {ERR_OK, ""};
 	struct query_session session;
 	struct answer_result answer;
+	struct history history;
 	struct str question = context_words(ctx);
-	if (query_open(ctx, &session, &err))
+	if (history_load(ctx, &history, &err) || query_open(ctx, &session, &err))
 		return context_fail(ctx, &err);
 	if (context_option(ctx, "no-llm"))
 		session.settings.mode = ANSWER_EXTRACTIVE;
@@ -40,7 +43,7 @@ int command_ask(struct context *ctx)
 		return context_fail(ctx, &err);
 	}
 	const struct answer_deps deps = query_answer_deps(ctx, &session);
-	const struct answer_request request = {.question = question};
+	const struct answer_request request = {question, history};
 	const struct answer_sink sink = {.text = ctx->json ? NULL : print_piece};
 	int status = EXIT_DONE;
 	if (answer_run(&deps, &request, &sink, ctx->arena, &answer, &err)) {

@@ -95,7 +95,7 @@ static void must_ask(struct fixture *f, const char *question)
 	if (ask(f, str_c(question)))
 		fail_msg("%s", f->err.message);
 	assert_true(str_eq(buf_str(&f->heard), f->out.text));
-	assert_int_equal(f->stages, 2);
+	assert_int_equal(f->stages, f->out.sources ? 2 : 0);
 }
 
 /* Every line of prose stands word for word in the section that its citation names. */
@@ -205,8 +205,11 @@ static void nonsense_is_not_answered(void **state)
 						"\xe6\x98\x8e\xe6\x97\xa5"};
 	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
 		must_ask(f, questions[i]);
-		if (f->out.route != ROUTE_ABSTAINED)
+		if (f->out.route == ROUTE_DOCS)
 			fail_msg("'%s' is answered: %.*s", questions[i], STR_ARG(f->out.text));
+		if (!f->out.sources) /* the router has seen enough */
+			continue;
+		assert_int_equal(f->out.route, ROUTE_ABSTAINED);
 		assert_true(f->out.abstained);
 		assert_true(str_starts(f->out.text, STR("I did not find an answer")));
 		assert_true(f->out.citation_count <= 3);
