@@ -134,7 +134,7 @@ static enum err_code begin(struct agent *agent, struct err *err)
 {
 	struct turn *turn = agent->turn;
 	const struct answer_settings *settings = turn->settings;
-	size_t window = turn->deps->llm->context_tokens;
+	size_t window = atomic_load(&turn->deps->llm->context_tokens);
 	/* Half of the window is for what is found, so that history and question fit beside it. */
 	agent->tokens =
 		settings->context_tokens < window / 2 ? settings->context_tokens : window / 2;

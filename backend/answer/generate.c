@@ -136,8 +136,8 @@ enum err_code generate(struct turn *turn, enum prompt_kind kind, enum generated 
 				.project = str_c(settings->project),
 				.question = turn->question,
 				.history = &turn->history,
-				.limits = {turn->deps->llm->context_tokens, settings->reply_tokens,
-					   settings->context_tokens}};
+				.limits = {atomic_load(&turn->deps->llm->context_tokens),
+					   settings->reply_tokens, settings->context_tokens}};
 	struct writing writing = {.turn = turn};
 	enum err_code code = prompt_mark(prompt.mark, err);
 	if (!code)

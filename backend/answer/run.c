@@ -48,9 +48,9 @@ static enum err_code rewrite_by_model(struct turn *turn, struct err *err)
 					    .total_ms = REWRITE_MS,
 					    .cancelled = turn->deps->cancelled};
 	const struct llm_sink silent = {0};
-	enum err_code code =
-		prompt_rewrite(turn->question, &turn->history, turn->deps->llm->context_tokens,
-			       turn->arena, messages, err);
+	enum err_code code = prompt_rewrite(turn->question, &turn->history,
+					    atomic_load(&turn->deps->llm->context_tokens),
+					    turn->arena, messages, err);
 	if (code)
 		return code;
 	if (llm_chat(turn->deps->llm, &request, &silent, turn->arena, &reply, &ignored))

@@ -42,7 +42,7 @@ static enum err_code chat(struct llm *llm, const struct llm_request *request,
 		rest = str_slice(rest, piece.len, rest.len);
 		if (request->cancelled && atomic_load(request->cancelled))
 			return err_set(err, ERR_CANCELLED, "cancelled");
-		if (sink->text && !sink->text(sink->ctx, piece))
+		if (sink && sink->text && !sink->text(sink->ctx, piece))
 			return err_set(err, ERR_CANCELLED, "nobody listens");
 		fake->bytes_taken += piece.len;
 		if (!rest.len && r->endless)
@@ -64,16 +64,18 @@ static void no_close(struct llm *llm)
 void fake_llm_init(struct fake_llm *fake)
 {
 	static const struct llm_ops ops = {chat, no_close};
-	*fake = (struct fake_llm){.llm = {&ops, "fake", 8192}};
+	*fake = (struct fake_llm){.llm = {.ops = &ops}};
+	atomic_init(&fake->llm.model, "fake");
+	atomic_init(&fake->llm.context_tokens, 8192);
 }
 
 void fake_llm_reset(struct fake_llm *fake)
 {
 	for (size_t i = 0; i < FAKE_LLM_REPLIES; i++)
 		free(fake->prompts[i]);
-	size_t window = fake->llm.context_tokens;
+	size_t window = atomic_load(&fake->llm.context_tokens);
 	fake_llm_init(fake);
-	fake->llm.context_tokens = window;
+	atomic_store(&fake->llm.context_tokens, window);
 }
 
 void fake_llm_add(struct fake_llm *fake, struct fake_reply reply)

@@ -72,7 +72,7 @@ static int setup(void **state)
 {
 	struct fixture *f = *state;
 	fake_llm_reset(&f->fake);
-	f->fake.llm.context_tokens = 8192;
+	atomic_store(&f->fake.llm.context_tokens, 8192);
 	f->settings = answer_settings_default();
 	f->settings.mode = ANSWER_RETRIEVE_FIRST;
 	f->history = (struct history){NULL, 0};
@@ -502,7 +502,7 @@ static void nothing_is_longer_than_the_window(void **state)
 	for (size_t i = 0; i < 40; i++)
 		turns[i] = (struct chat_turn){i % 2 ? CHAT_ASSISTANT : CHAT_USER, {text, 400}};
 	f->history = (struct history){turns, 40};
-	f->fake.llm.context_tokens = 2048;
+	atomic_store(&f->fake.llm.context_tokens, 2048);
 	f->settings.reply_tokens = 300;
 	say(f, good);
 	must_ask(f, text);
