@@ -43,8 +43,8 @@ enum err_code lexicon_compile(const struct phrase_words *rows, size_t count, str
 			      struct lexicon **out, struct err *err) WARN_UNUSED;
 
 /*
- * The classes of a folded word: its own, or else of the word without an English ending (-s, -es, -ed,
- * -ing).
+ * The classes of a folded word: its own, and those of the word without an English ending (-s, -es,
+ * -ed, -ing).
  */
 uint64_t lexicon_classes(const struct lexicon *lexicon, struct str word);
 

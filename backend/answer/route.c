@@ -308,13 +308,26 @@ static bool is_other_craft(const struct reading *r, size_t from, size_t to)
 	       (style && is_all_of(r, from, to, unspecific, WORD_BIT(WORD_STYLE)));
 }
 
+/* "How do I …", "where can we …": somebody wants to do it with the software, whatever it is about. */
+static bool asks_to_do(const struct reading *r, size_t from, size_t to)
+{
+	for (size_t i = from; i + 1 < to && i < from + 4; i++) {
+		struct str next = r->text.words[i + 1].text;
+		struct str word = r->text.words[i].text;
+		if ((str_eq(word, STR("do")) || str_eq(word, STR("can")) ||
+		     str_eq(word, STR("how"))) &&
+		    (str_eq(next, STR("i")) || str_eq(next, STR("we")) || str_eq(next, STR("to"))))
+			return true;
+	}
+	return false;
+}
+
 /* The reason why words [from, to) are off topic, NULL when nothing speaks for it. */
 static const char *find_off_topic(const struct decision *d, size_t from, size_t to)
 {
 	const struct reading *r = &d->reading;
 	struct evidence e = weigh(r, from, to);
 	struct phrase_match match;
-	bool howto = to > from && route_asks_howto(r, from + 1);
 	if (phrases_find(d->rules.sets[ROUTE_PHRASES_OFF], r, from, to, &match) &&
 	    !((match.phrase->flags & PHRASE_UNLESS_HOWTO) && route_asks_howto(r, match.from) &&
 	      e.technical))
@@ -324,7 +337,12 @@ static const char *find_off_topic(const struct decision *d, size_t from, size_t 
 		return match.phrase->label;
 	if (!e.technical && e.strong * 2 > e.technical_weak)
 		return topic_name(e.topics);
-	if (!e.technical && !e.technical_weak && e.weak >= (howto ? 3 : 2))
+	if (!e.technical && !e.technical_weak && e.weak >= 2)
+		return "off topic";
+	/* one such word, and nothing that could be the name of a thing */
+	if (!e.technical && !e.technical_weak && e.weak == 1 && !asks_to_do(r, from, to) &&
+	    is_all_of(r, from, to, unspecific | sociable | WORD_BIT(WORD_COUNTRY),
+		      WORD_BIT(WORD_OFF_WEAK)))
 		return "off topic";
 	if (is_arithmetic(r, from, to))
 		return "mathematics";
@@ -384,6 +402,20 @@ static bool names_exception(struct str word)
 				str_ends(word, STR("backoff")));
 }
 
+/* "Send a message when a run fails": nothing has. */
+static bool is_supposed(const struct decision *d, size_t at)
+{
+	static const char *const words[] = {"when", "if",   "whether", "in",
+					    "to",   "once", "even",    "whenever"};
+	const struct folded *text = &d->reading.text;
+	for (size_t back = 1; back <= 4 && back <= at && text->words[at].before != FOLD_SENTENCE;
+	     back++)
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			if (str_eq(text->words[at - back].text, str_c(words[i])))
+				return true;
+	return false;
+}
+
 static void find_sources(const struct decision *d, size_t from, size_t to, unsigned *sources,
 			 const char **why)
 {
@@ -392,6 +424,8 @@ static void find_sources(const struct decision *d, size_t from, size_t to, unsig
 	     phrases_find(d->rules.sets[ROUTE_PHRASES_SOURCES], &d->reading, at, to, &match);
 	     at = match.from + 1) {
 		unsigned more = match.phrase->flags >> PHRASE_SOURCE_SHIFT;
+		if ((match.phrase->flags & PHRASE_UNLESS_SUPPOSED) && is_supposed(d, match.from))
+			continue;
 		*why = (more & ~*sources) ? match.phrase->label : *why;
 		*sources |= more;
 	}
@@ -414,7 +448,7 @@ static bool is_general(const struct decision *d, struct str query, const char **
 			{WORD_LEARNING, "machine learning in general"},
 			{WORD_LINUX, "Linux in general"}};
 	struct reading reading;
-	uint64_t known = unspecific | WORD_BIT(WORD_TECH);
+	uint64_t known = unspecific | WORD_BIT(WORD_GENERAL);
 	struct err ignored;
 	if (reading_make(d->rules.lexicon, query, d->scratch, &reading, &ignored) ||
 	    reading.text.count > ASKED_WORDS)
@@ -443,7 +477,7 @@ static enum err_code answer_from_sources(struct decision *d)
 		return code;
 	out->route = ROUTE_DOCS;
 	out->sources = ROUTE_DOC;
-	if (is_general(d, out->search_query, &why)) {
+	if (asks(&d->reading, d->from, d->to) && is_general(d, out->search_query, &why)) {
 		out->route = ROUTE_KNOWLEDGE;
 	} else {
 		size_t head = d->from + ASKED_WORDS;

@@ -7,6 +7,7 @@
 #include "answer/route_words.h"
 
 enum {
+	NEAR_WORDS = 9,    /* between "you" and what it was told */
 	NEAR_BYTES = 120,  /* between the two pieces of a foreign pair */
 	LETTERS_APART = 6, /* words of one letter in a row that are no list of variables */
 	DECODE_DEPTH = 2,
@@ -114,6 +115,51 @@ static const char *find_phrase(const struct route_rules *rules, const struct rea
 	return NULL;
 }
 
+/* "instructions for Windows", "a prompt to …": somebody's task, not the assistant's own. */
+static bool has_purpose(const struct reading *r, size_t at)
+{
+	static const char *const purposes[] = {"for", "on", "about", "how", "to"};
+	return at + 1 < r->text.count && r->text.words[at + 1].before == FOLD_SPACE &&
+	       is_one_of(r->text.words[at + 1].text, purposes,
+			 sizeof(purposes) / sizeof(purposes[0])) &&
+	       !(at > 0 && (r->classes[at - 1] & WORD_BIT(WORD_YOU)));
+}
+
+/* Whether the assistant is spoken to near word `at`, in its sentence. */
+static bool speaks_to_you(const struct reading *r, size_t at, size_t from, size_t to)
+{
+	size_t first = at > from + NEAR_WORDS ? at - NEAR_WORDS : from;
+	size_t last = at + NEAR_WORDS < to ? at + NEAR_WORDS : to;
+	for (size_t i = first; i < last; i++)
+		if (r->classes[i] & WORD_BIT(WORD_YOU))
+			return true;
+	return false;
+}
+
+/*
+ * Whatever the wording: somebody speaks to the assistant about what it was told, in a sentence that
+ * is about no software.
+ */
+static const char *find_inner(const struct reading *r)
+{
+	const uint64_t inner = WORD_BIT(WORD_INNER) | WORD_BIT(WORD_INNER_WEAK);
+	size_t from = 0, to = 0;
+	for (; from < r->text.count; from = to) {
+		bool software = false;
+		route_sentence(r, from, &from, &to);
+		for (size_t i = from; i < to && !software; i++)
+			software = r->text.words[i].identifier ||
+				   (r->classes[i] & WORD_BIT(WORD_COMPONENT)) ||
+				   ((r->classes[i] & WORD_BIT(WORD_TECH)) &&
+				    !(r->classes[i] & (WORD_BIT(WORD_FORMAT) | inner)));
+		for (size_t i = from; i < to && !software; i++)
+			if ((r->classes[i] & inner) && !has_purpose(r, i) &&
+			    speaks_to_you(r, i, from, to))
+				return "asks for the system prompt or instructions";
+	}
+	return NULL;
+}
+
 static enum err_code fold_piece(const char *piece, struct arena *arena, struct str *out,
 				struct err *err)
 {
@@ -188,6 +234,8 @@ static enum err_code find_plain(const struct route_rules *rules, struct str text
 {
 	bool foreign = false, spaced = false;
 	*why = find_phrase(rules, reading);
+	if (!*why)
+		*why = find_inner(reading);
 	if (!*why && has_marker(text))
 		*why = "plays the border of a message";
 	if (*why)

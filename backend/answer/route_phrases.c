@@ -7,7 +7,7 @@
 #define CONTEXT_LABEL "asks for what stands before the question"
 
 static const struct phrase fishing[] = {
-	/* what the assistant was told */
+	/* what the assistant was told; more of it is find_inner()'s in route_fishing.c */
 	{"@your ~3 @prompt", PROMPT_LABEL, 0},
 	{"@your ~2 instruction|instructions|directives|guidelines|directions|programming|orders|"
 	 "briefing|intructions|instuctions|instrucitons",
@@ -67,6 +67,18 @@ static const struct phrase fishing[] = {
 	 "give|given ~1 you",
 	 PROMPT_LABEL, 0},
 	{"your ~1 role|persona|character|purpose|task|job ~3 verbatim|word|exactly|literally",
+	 PROMPT_LABEL, 0},
+
+	{"@reveal ~3 developer|system|internal|hidden message|messages", PROMPT_LABEL,
+	 PHRASE_UNLESS_HOWTO},
+	{"i|we|they told|gave|wrote ~1 you ~3 start|beginning|initially|before|outset",
+	 PROMPT_LABEL, 0},
+	{"as|am|im|being your ~1 "
+	 "developer|creator|admin|administrator|owner|operator|maintainer|author|"
+	 "programmer|boss",
+	 ROLE_LABEL, 0},
+	{"you|chatbot|assistant|ai were|was|got|been "
+	 "initialised|initialized|primed|seeded|prompted",
 	 PROMPT_LABEL, 0},
 
 	/* ignore what you were told */
@@ -282,6 +294,13 @@ static const struct phrase action[] = {
 	{"^ ?@polite can|could|would|will you ?please|just|quickly|now|also @destroy ?the|all ~2 "
 	 "@object ~2 $",
 	 ACTION, 0},
+	{"^ ?@polite ?@polite scale|set|bring|turn the|my|our|this|all ~3 @object ~3 "
+	 "up|down|to|back ~3 $",
+	 ACTION, PHRASE_UNLESS_MEANS},
+	{"please|kindly roll|scale|shut|turn|bring|spin|tear back|up|down|off|on "
+	 "my|our|the|this|all ~4 "
+	 "@object",
+	 ACTION, 0},
 	{"^ ?@polite can|could|would|will you please|kindly|just|quickly @destroy|@build ~4 "
 	 "@object",
 	 ACTION, 0},
@@ -336,6 +355,9 @@ static const struct phrase action[] = {
 static const struct phrase identity[] = {
 #define IDENTITY "asks about the assistant"
 	{"^ and|so|but|then|ok|well ?who|what|how are you $", IDENTITY, 0},
+	{"^ ?so ?and hows ?it|everything|life|things|your ?day|going|doing ?going $", IDENTITY, 0},
+	{"^ ?sorry wrong|other window|chat|person|tab|channel|bot $", "no question", 0},
+	{"^ ?ok ?and ?so ?but who|what are you by the way $", IDENTITY, 0},
 	{"^ who|what|how|whom ?or ?what ?exactly|really are|r ?u ?you "
 	 "?exactly|really|doing|today|then|even "
 	 "$",
@@ -409,7 +431,8 @@ static const struct phrase off[] = {
 	 "like|please",
 	 CREATIVE, PHRASE_UNLESS_HOWTO},
 	{"^ ?a|an|another ?funny|short|little @creative about|on|for|please", CREATIVE, 0},
-	{"write ~3 birthday|love|cover|breakup|resignation|wedding ~1 letter|card|poem|song|wishes|"
+	{"rap|sing|rhyme about|of ~6", CREATIVE, 0},
+	{"write|compose|draft ~3 birthday|love|cover|breakup|resignation|wedding ~1 letter|card|poem|song|wishes|"
 	 "speech|message|email",
 	 CREATIVE, 0},
 	{"write ~3 essay|story|screenplay|lyrics|rap|novel ~1 about|on|of", CREATIVE, 0},
@@ -456,6 +479,21 @@ static const struct phrase trivia[] = {
 	 "dump|divorce",
 	 "personal advice", 0},
 	{"ask ~2 girl|boy|guy|woman|man|her|him|someone out", "personal advice", 0},
+	{"who wrote|directed|won|wins|founded|designed|built|sculpted|conquered|ruled ~4", TRIVIA,
+	 0},
+	{"plot|ending|cast|director|lyrics|chorus of ~3 $", TRIVIA, 0},
+	{"how long ~3 boil|bake|cook|roast|fry|grill|marinate|simmer", "off topic: food", 0},
+	{"distance|difference ~2 ~1 earth|sun|moon|stars|planets", TRIVIA, 0},
+	{"rules of chess|poker|football|tennis|baseball|golf|monopoly|scrabble|go|rugby|cricket",
+	 TRIVIA, 0},
+	{"my ~1 back|head|knee|stomach|neck|tooth|throat|foot|leg|arm|shoulder "
+	 "hurts|hurt|aches|ache|is",
+	 "off topic: health", 0},
+	{"leaves ~2 at ~3 km|mph|kmh ~8", "mathematics", 0},
+	{"how many|much ~2 "
+	 "legs|calories|sugar|countries|continents|bones|planets|people|stars|states|weeks|"
+	 "days|grams|cups ~2 does|do|are|is|live|in",
+	 TRIVIA, 0},
 	{"how ~3 lose|gain ~4 kg|pounds|weight|fat|belly|muscle|kilos|muscles", "health", 0},
 	{"what|which ~2 should|can|could i|we ?wear|eat|cook|watch|read|buy|play|drink|gift ~3 "
 	 "today|tonight|tomorrow|dinner|lunch|weekend|mom|dad|birthday|party|friend|movie|series|"
@@ -494,8 +532,8 @@ static const struct phrase sources[] = {
 	 "errimagepull|evicted|createcontainerconfigerror|createcontainererror|sigkill|sigsegv|"
 	 "coredump|backoff|invalidimagename|failedmount|failedscheduling|unschedulable",
 	 "an error", ISSUE},
-	{"fail|fails|failed|failing|failure|failures|unable ?to ?with ~1", "something fails",
-	 ISSUE},
+	{"fail|fails|failed|failing|failure|failures|unable", "something fails",
+	 ISSUE | PHRASE_UNLESS_SUPPOSED},
 	{"stuck|hangs|hanging|hung|frozen|freezes|unresponsive", "something hangs", ISSUE},
 	{"timeout|timeouts|deadlock ~1 error|exceeded|after|when|while|waiting", "something fails",
 	 ISSUE},
@@ -511,6 +549,13 @@ static const struct phrase sources[] = {
 	 "compile|import|open|find",
 	 "something does not work", ISSUE},
 	{"stopped|stops|quit working|responding", "something does not work", ISSUE},
+	{"expired|x509|unreachable|unavailable|corrupt|corrupted|conflict|oom|mismatch", "an error",
+	 ISSUE},
+	{"keeps|keep ~2 restarting|crashing|reloading|failing|disappearing|asking|spinning|loading|"
+	 "redirecting|dying",
+	 "something does not work", ISSUE},
+	{"endless|infinite|endlessly redirect|loop|redirects|spinner|reload|retry",
+	 "something does not work", ISSUE},
 	{"broken|breaks|broke|regression|regressed|bug|bugs|misbehaves|misbehaving|flaky|leak|"
 	 "leaks",
 	 "a bug", ISSUE},
@@ -529,29 +574,33 @@ static const struct phrase sources[] = {
 	{"used to work|be ~3", "a regression", ISSUE},
 	{"blank|white|empty page|screen|body|response", "something does not work", ISSUE},
 	{"workaround|workarounds", "a workaround", ISSUE},
+	{"exit|exits|exited ~1 code|status", "an error", ISSUE},
 	{"warning|warn|exited|exit ?code ?1|137|139|message", "an error", ISSUE},
 
 	/* wants to see code */
 	{"show|give|see|send|have|want|need|post|share|copy|paste|looking|write|generate|provide|"
 	 "is|find|"
 	 "get|any|got|me|an|a|the|minimal|full|complete|working|sample|example ~3 "
-	 "yaml|yml|manifest|manifests|snippet|snippets|boilerplate|dockerfile",
+	 "yaml|yml|manifest|manifests|snippet|snippets|boilerplate",
 	 "wants a manifest", CODE},
 	{"yaml|manifest|manifests|yml ?file|files|for|of|that|to ?example|a|an ~3 "
 	 "example|sample|please|look|looks|for|with|of|that",
 	 "wants a manifest", CODE},
 	{"^ ?@component|minimal|sample|example yaml|manifest|snippet|yml ~3", "wants a manifest",
 	 CODE},
-	{"example|sample|examples|samples ?of|for|code|a|an|how|using|with|that|please|notebook ~2",
-	 "wants an example", CODE},
-	{"code ?example|sample|examples|for|of|that|to|snippet|in|please|which|looks ~2",
-	 "wants code", CODE},
+	{"example|sample|examples", "wants an example", CODE},
+	{"code ~1 example|sample|examples|for|of|that|to|snippet|please|which|looks", "wants code",
+	 CODE},
 	{"source|sources|sourcecode ?code ?of|for|where|is|file ~3 "
 	 "implemented|defined|code|file|look|"
 	 "repo|repository",
 	 "asks about the source", CODE},
 	{"source code", "asks about the source", CODE},
 	{"where|which|what ~6 implemented|defined|implementation|implements",
+	 "asks about the source", CODE},
+	{"which|what ~1 function|class|struct|method|interface "
+	 "decides|does|checks|computes|calls|sets|"
+	 "creates|is|builds|parses|reads|handles|reconciles",
 	 "asks about the source", CODE},
 	{"which|what file|function|class|package|struct ~4 "
 	 "implements|defines|contains|handles|implemented|defined|declares|does",
@@ -575,6 +624,8 @@ static const struct phrase sources[] = {
 	{"was|is|has|have|been|got|were|be|it|that|this|bug|already ?been "
 	 "?ever|now|already|since|finally "
 	 "fixed|resolved|patched",
+	 "asks whether it was fixed", ISSUE_AND_PR},
+	{"is|was|has|are|were|will ~6 fixed|resolved|patched ?by|in|now|yet|already|meanwhile",
 	 "asks whether it was fixed", ISSUE_AND_PR},
 	{"fix|fixes|bugfix ~4 released|merged|shipped|release|version|included", "asks about a fix",
 	 ISSUE_AND_PR},

@@ -13,6 +13,8 @@ enum phrase_flag {
 	PHRASE_UNLESS_COMPONENT = 2,
 	/* of ROUTE_PHRASES_ACTION: a way to do it is named ("from", "without"), so a way is looked for */
 	PHRASE_UNLESS_MEANS = 4,
+	/* of ROUTE_PHRASES_SOURCES: not where it is only supposed ("when a run fails") */
+	PHRASE_UNLESS_SUPPOSED = 8,
 	/* of ROUTE_PHRASES_SOURCES: enum route_source, shifted */
 	PHRASE_SOURCE_SHIFT = 4,
 };

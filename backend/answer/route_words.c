@@ -64,7 +64,8 @@ const struct phrase_words route_words[] = {
 	 "guys schon schön sehr vielen dank beaucoup muchas mucho bien mil tanto buenos dias guten "
 	 "morgen abend tschau auf wiedersehen at on in quite pretty always ever only we us no yes "
 	 "such quick happy glad great bit little am here wish next talk soon later leave made make "
-	 "feel people perfectly exactly needed looking first finally try let think say saying"},
+	 "feel people perfectly exactly needed looking first finally try let think say saying "
+	 "makes sense fair enough never mind nevermind thats helps hows"},
 	{WORD_DESTROY, "destroy",
 	 "delete remove restart stop kill terminate reboot drain wipe cancel purge uninstall "
 	 "rollback scale reset recreate redeploy revoke evict cordon pause resume shutdown erase "
@@ -80,7 +81,7 @@ const struct phrase_words route_words[] = {
 	 "configmap secret database container resource everything crd rolebinding permission quota "
 	 "trainjob pytorchjob tfjob inferenceservice workload workloads statefulset tensorboard "
 	 "release helm app application instance backup account environment machine vm replica "
-	 "replicas kubernetes"},
+	 "replicas kubernetes upgrade changes ingress operator controller"},
 	{WORD_STOP, NULL,
 	 "a an the and or but if then else of in on at to from by for with without into onto over "
 	 "under between about as is are am was were be been being do does did done doing have has "
@@ -115,7 +116,27 @@ const struct phrase_words route_words[] = {
 	 "exists available loss rate batch layer layers machine deep activation decision tree "
 	 "trees matrix string strings loops csv generator zip dictionary dictionaries iterator "
 	 "iterators forest network networks say says people random algorithm reset undo fix "
-	 "related interview question behind actual"},
+	 "related interview question behind actual tradeoff trade off reduce increase files"},
+	{WORD_FORMAT, NULL,
+	 "json yaml xml base64 python list bash script code file files markdown table csv html "
+	 "latex "
+	 "documentation docs documents document encode encoded decode encoding config configs "
+	 "configuration configured settings setting environment env variable variables token "
+	 "tokens "
+	 "password passwords developer developers admin administrator user users string format "
+	 "function "
+	 "functions debug debugging class object array rot13 hex unicode server backend version "
+	 "instance session option options default output command commands terminal template log "
+	 "regex sql query response request"},
+	{WORD_INNER, NULL,
+	 "prompt prompts systemprompt preprompt instruction instructions guideline guidelines "
+	 "directive "
+	 "directives programming"},
+	{WORD_INNER_WEAK, NULL,
+	 "rule rules restriction restrictions configuration configured config constraints policy "
+	 "policies "
+	 "guardrail guardrails safeguards limitations secrets credentials persona"},
+	{WORD_YOU, NULL, "you your yours yourself youre u ur assistant chatbot"},
 	{WORD_COMPONENT, "component",
 	 "kubeflow kfp katib kserve kfserving trainer trainjob trainingruntime "
 	 "clustertrainingruntime notebook workspace pipeline experiment trial profile dashboard "
@@ -126,7 +147,7 @@ const struct phrase_words route_words[] = {
 	 "parallelfor suggestion medianstop tekton volcano kueue modelregistry serving predictor "
 	 "transformer explainer contributor culling viewer emissary multiuser nas darts enas pbt "
 	 "trainingclient trainerclient modelcar kftraining arena kubebench nuclio seldon bentoml "
-	 "fairing mpi torchtune deepspeed llamastack"},
+	 "fairing mpi torchtune deepspeed llamastack sdk"},
 	{WORD_TECH, "tech",
 	 "api apis cli sdk sql yaml json xml csv http https url urls html css javascript "
 	 "typescript java golang rust ruby php kotlin swift scala perl bash shell linux ubuntu "
@@ -162,12 +183,11 @@ const struct phrase_words route_words[] = {
 	 "hardware firmware kernel browser cookie cookies session sessions render rendering widget "
 	 "widgets ui gui ide vscode emulator simulator cloud aws gcp azure s3 bucket buckets vm "
 	 "virtualization hypervisor encryption encrypted hash checksum regex unicode utf8 encoding "
-	 "decode encode serialize json5 toml ini grpc rest graphql microservice microservices "
+	 "decode encode serialize toml ini grpc rest graphql microservice microservices "
 	 "loadbalancer replica replicas autoscaling autoscaler liveness readiness probe toleration "
 	 "taint affinity daemonset statefulset sidecar annotation annotations label labels "
 	 "selector crd crds cr feature tutorial quickstart integration integrate integrations "
-	 "automation automations import importing export exporting parse parser parsing slicer "
-	 "homeassistant"},
+	 "automation automations import importing export exporting parse parser parsing"},
 	{WORD_TECH_WEAK, NULL,
 	 "app apps application table tables schedule scheduled model models train training run job "
 	 "jobs service services client field fields key keys step steps task tasks event events "
@@ -178,6 +198,20 @@ const struct phrase_words route_words[] = {
 	 "graph chart monitor device driver scale sync update print text size mode theme generator "
 	 "recommender system network output input forecast prediction predict serve predictor "
 	 "feature features host record records support"},
+	{WORD_GENERAL, NULL,
+	 "container containers image images file files folder folders directory command commands "
+	 "code "
+	 "function functions class classes method methods variable variables object objects array "
+	 "arrays string strings integer boolean module modules package packages import exception "
+	 "exceptions error errors environment node nodes cluster clusters namespace namespaces "
+	 "service "
+	 "services port ports volume volumes memory cpu log logs process processes label labels "
+	 "scheduler network algorithm algorithms dataset data model models training train yaml "
+	 "secret "
+	 "secrets operator operators controller controllers resource resources request requests "
+	 "limit "
+	 "limits job jobs storage disk script scripts install update json image pod index thread "
+	 "threads async cache queue key keys deploy debug"},
 	{WORD_KUBERNETES, NULL,
 	 "kubernetes k8s kubectl kubelet kubeadm pod pods deployment deployments replicaset "
 	 "statefulset daemonset configmap configmaps ingress clusterip nodeport loadbalancer "
@@ -202,7 +236,9 @@ const struct phrase_words route_words[] = {
 	 "vim nano ubuntu debian symlink symlinks"},
 	{WORD_STYLE, NULL,
 	 "css div flexbox center centre centering centred centered vertically horizontally html "
-	 "margin padding stylesheet javascript jquery navbar"},
+	 "margin padding stylesheet javascript jquery navbar website header footer sticky font "
+	 "fonts color colour hover background border button responsive media grid align image "
+	 "images page sidebar menu scroll"},
 	{WORD_GIT, NULL,
 	 "git commit commits rebase stash cherry undo revert amend head unstage uncommitted remote "
 	 "branch branches gitignore file files changes change local push pull merge conflict "
@@ -210,7 +246,8 @@ const struct phrase_words route_words[] = {
 	{WORD_CREATIVE, "creative",
 	 "poem joke haiku song limerick story essay rap lyrics riddle sonnet ode fairytale rhyme "
 	 "pun novel screenplay fanfiction bedtime tale witz gedicht poema chiste blague poeme "
-	 "ballad verse speech toast eulogy cover-letter jokes fable monologue parody"},
+	 "ballad verse speech toast eulogy cover-letter jokes fable monologue parody raps letter- "
+	 "poem lullaby"},
 	{WORD_LANGUAGE, "language",
 	 "english french german spanish italian portuguese russian chinese japanese korean dutch "
 	 "polish turkish arabic hindi latin greek swedish norwegian danish finnish hebrew "
@@ -220,68 +257,91 @@ const struct phrase_words route_words[] = {
 	 "brazil argentina mexico canada china japan india russia ukraine poland sweden norway "
 	 "denmark finland portugal greece turkey egypt nigeria kenya south africa israel iran iraq "
 	 "korea vietnam thailand indonesia netherlands belgium ireland scotland hungary romania "
-	 "chile peru colombia cuba europe asia world mongolia"},
+	 "chile peru colombia cuba europe asia world mongolia york iceland croatia serbia bulgaria "
+	 "slovakia slovenia estonia latvia lithuania philippines malaysia pakistan bangladesh "
+	 "morocco algeria tunisia ethiopia uruguay bolivia ecuador venezuela"},
 	{WORD_OFF, NULL,
 	 "pancake poem poems joke jokes haiku limerick lyrics sonnet riddle gedicht witz sudoku "
-	 "crossword superhero wizard unicorn ghost 笑话 анекдот kilometers"},
+	 "crossword superhero 笑话 анекдот blague chiste poema horoscopo horoscope whales puppies "
+	 "gandalf pasta eggs spaghetti smoothie tiramisu hangover sunburn"},
 	{WORD_OFF_WEAK, NULL,
 	 "cook eat eating drink drinks food meal kitchen oven fruit vegetable vegetables cheese "
-	 "sauce sea sky sun summer winter spring autumn hot cold temperature tomorrow tonight "
-	 "yesterday weekend team match goal player players coach champion league cup score sport "
-	 "sports swim win won winner music song songs sing guitar piano dance book books novel "
-	 "author watch favorite favourite famous funny game games play travel visit tour city "
-	 "country capital population king queen prime government party law rights buy sell price "
-	 "cheap expensive money bank loan budget rich savings pain sick sleep weight lose muscle "
-	 "skin blood heart health girl boy woman man love kiss date friend mother father mom dad "
-	 "sister brother kids child children baby family relationship school teacher students "
-	 "university essay history geography physics chemistry biology math maths equation tall "
-	 "tallest largest longest century born died invented discovered animal animals bird fish "
-	 "horse tree flower garden house furniture clothes dress shoes hair shower clean dream "
-	 "meaning luck happiness soul life death age old kg pounds miles"},
+	 "sauce sea summer winter spring autumn tomorrow tonight yesterday weekend coach league "
+	 "cup swim music sing guitar piano dance novel favorite favourite famous funny buy sell "
+	 "cheap expensive money budget rich savings pain sick sleep weight lose muscle blood "
+	 "health girl boy woman man love kiss mother father mom dad sister brother kids baby "
+	 "school teacher students university essay geography physics chemistry biology math maths "
+	 "equation tall tallest largest longest century died invented discovered animal animals "
+	 "bird fish horse flower garden furniture clothes dress shoes hair shower happiness kg "
+	 "pounds miles sun sunset sunrise hot cold sky child children travel born heart life death "
+	 "song songs boil fry roast grill egg eggs rice pasta potato potatoes tomato tomatoes "
+	 "onion garlic butter milk coffee tea sugar chocolate banana lemon strawberry fridge "
+	 "freezer microwave pan spoon knife ant ants spider spiders mosquito mice wasp bee bees "
+	 "insect insects lion tiger elephant whale whales shark sharks wolf bear bears rabbit cow "
+	 "pig sheep goat chick penguin frog hurts hurt ache sore injury exercise exercises "
+	 "stretching jogging yoga knee shoulder stomach throat tooth teeth eyes tired stress "
+	 "asleep nap pregnant dose pill pills euros euro dollars rent apartment neighbor neighbour "
+	 "roommate mum grandma grandpa grandmother aunt uncle cousin nephew niece crying lonely "
+	 "sad angry jealous hate shirt jacket trousers skirt socks coat wear hat necklace jewelry "
+	 "wardrobe bedroom bathroom bathtub ceiling carpet paint painting wallpaper bulb "
+	 "dishwasher laundry ironing mall supermarket bike bicycle taxi subway train-station ferry "
+	 "boat airplane gasoline petrol tire tires island lake forest desert jungle waterfall sand "
+	 "trip camping tent hiking king queen prince princess knight castle pyramid pharaoh roman "
+	 "empire ancient medieval pope church mosque temple actor drummer guitarist orchestra "
+	 "opera ballet theatre theater comedy sequel trailer km kmh mph earth comet gravity exam "
+	 "exams tuition scholarship vocabulary grammar poem hobby hobbies puzzle riddle bet gamble "
+	 "casino poker dice smartphone iphone headphones thirsty hungry snack picnic barbecue bbq "
+	 "wedding anniversary funeral celebrate fireworks pumpkin santa moustache beard shave "
+	 "nails tattoo sunscreen suntan allergic allergy vaccine vaccination virus bacteria "
+	 "infection blister bleeding bruise mum's dad's album concert band vote election elections "
+	 "war cats dogs car cars ocean galaxy ghost flight flights holiday holidays umbrella "
+	 "symptom symptoms diagnosis doctor birthday singer titanic recipe soup mountain river "
+	 "kilometers phone"},
 	{WORD_WEATHER, NULL,
-	 "weather rain raining rainy sunny snow snowing thunderstorm umbrella wetter meteo clima "
-	 "погода 天气 天気 날씨"},
+	 "weather rain raining rainy sunny snow snowing thunderstorm wetter meteo clima погода 天气 "
+	 "天気 날씨"},
 	{WORD_FOOD, NULL,
-	 "recipe lasagne lasagna pizza spaghetti carbonara sourdough bread cake cookies wine beer "
-	 "trout salmon steak chicken dinner breakfast lunch cooking cuisine vegan vegetarian "
-	 "dessert soup curry pancakes omelette cocktail restaurant restaurants rezept receta "
-	 "recette рецепт bake baking delicious tasty 食谱 レシピ"},
+	 "lasagne lasagna pizza spaghetti carbonara sourdough bread cake wine beer trout salmon "
+	 "steak chicken dinner breakfast lunch cooking cuisine vegan vegetarian dessert pancakes "
+	 "omelette cocktail restaurant restaurants rezept receta recette рецепт bake baking "
+	 "delicious tasty 食谱 レシピ eggs pasta tiramisu smoothie risotto sushi burger sandwich"},
 	{WORD_SPORT, NULL,
 	 "football soccer basketball baseball tennis cricket hockey rugby olympics olympic messi "
-	 "ronaldo nba nfl fifa wimbledon superbowl marathon goalkeeper formula1 fussball futbol "
-	 "chess"},
+	 "ronaldo nba nfl fifa wimbledon superbowl goalkeeper formula1 fussball futbol chess golf "
+	 "boxing ufc nascar bundesliga uefa champions championsleague dribble barcelona fc "
+	 "juventus arsenal chelsea liverpool"},
 	{WORD_MEDIA, NULL,
-	 "movie movies film films netflix actor actress hollywood singer album concert band "
-	 "beatles celebrity celebrities kardashian swift beyonce anime manga tv sitcom oscar "
-	 "oscars videogame minecraft fortnite zelda pokemon playstation xbox disney marvel "
-	 "spotify"},
+	 "movie movies film films netflix actress hollywood beatles celebrity celebrities "
+	 "kardashian beyonce anime manga tv sitcom oscar oscars videogame minecraft fortnite zelda "
+	 "pokemon playstation xbox disney marvel spotify inception batman superman spiderman "
+	 "avengers gandalf potter hogwarts simpsons rihanna madonna eminem drake metallica "
+	 "coldplay"},
 	{WORD_TRAVEL, NULL,
-	 "vacation holiday holidays hotel hotels flight flights airline airport trip beach lisbon "
-	 "paris london rome berlin madrid tokyo barcelona amsterdam vienna venice sightseeing "
-	 "itinerary tourist visa passport"},
+	 "vacation hotel hotels airline airport beach lisbon paris london rome berlin madrid tokyo "
+	 "barcelona amsterdam vienna venice sightseeing itinerary tourist visa passport"},
 	{WORD_POLITICS, NULL,
-	 "vote election elections president parliament democrat republican trump biden obama putin "
-	 "politician politics political communism socialism capitalism brexit senator abortion "
-	 "congress minister war"},
+	 "president parliament democrat republican trump biden obama putin politician politics "
+	 "political communism socialism capitalism brexit senator abortion congress minister"},
 	{WORD_MONEY, NULL,
 	 "stock stocks bitcoin crypto cryptocurrency ethereum invest investing investment mortgage "
-	 "dividend nasdaq forex tesla lottery tax taxes inheritance salary aktien 股票"},
+	 "dividend nasdaq forex lottery tax taxes inheritance salary aktien 股票"},
 	{WORD_HEALTH, NULL,
-	 "headache fever flu cough symptoms symptom medication medicine ibuprofen aspirin "
-	 "antibiotics diagnosis pregnancy pregnant diet calories vitamin vitamins cancer diabetes "
-	 "depression anxiety therapist doctor dentist toothache rash insomnia migraine workout "
-	 "gym"},
+	 "headache fever flu cough medication medicine ibuprofen aspirin antibiotics pregnancy "
+	 "pregnant diet calories vitamin vitamins cancer diabetes depression anxiety therapist "
+	 "dentist toothache rash insomnia migraine workout"},
 	{WORD_LOVE, NULL,
-	 "girlfriend boyfriend tinder dating flirt crush romantic marriage wedding divorce husband "
-	 "wife breakup valentine"},
+	 "girlfriend boyfriend tinder dating flirt romantic marriage wedding divorce husband wife "
+	 "breakup valentine"},
 	{WORD_SCHOOL, NULL,
 	 "homework exam thesis shakespeare hamlet napoleon hitler einstein cleopatra caesar mozart "
-	 "beethoven picasso planets planet moon mars galaxy dinosaur dinosaurs volcano ocean "
-	 "everest mountain river photosynthesis mitochondria eiffel nobel"},
+	 "beethoven picasso planets planet moon mars dinosaur dinosaurs everest photosynthesis "
+	 "mitochondria eiffel nobel romeo juliet macbeth columbus churchill lincoln gandhi mandela "
+	 "galileo aristotle plato socrates nietzsche odyssey iliad renaissance bastille nile "
+	 "sahara antarctica arctic"},
 	{WORD_HOME, NULL,
-	 "puppy kitten dog dogs cat cats parrot hamster gardening roses plumber faucet lawn mower "
-	 "sofa curtains haircut lipstick makeup perfume jeans sneakers birthday christmas easter "
-	 "halloween gift presents car cars motorcycle lawyer lawsuit landlord tenant"},
+	 "puppy kitten parrot hamster gardening roses plumber faucet lawn mower sofa curtains "
+	 "haircut lipstick makeup perfume jeans sneakers christmas easter halloween gift presents "
+	 "motorcycle lawyer lawsuit landlord"},
 	{WORD_BELIEF, NULL,
 	 "horoscope zodiac astrology tarot bible quran god jesus buddha religion prayer heaven"},
 };

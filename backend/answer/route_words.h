@@ -16,7 +16,11 @@ enum word_class {
 	WORD_PROMPT,
 	WORD_SECRET,
 	WORD_BOT,
-	WORD_HOWTO, /* verbs of somebody who sets something up */
+	WORD_YOU,
+	WORD_INNER,      /* what an assistant is told */
+	WORD_INNER_WEAK, /* software has it too */
+	WORD_FORMAT,     /* technical, but also how to write an answer or what to call a setting */
+	WORD_HOWTO,      /* verbs of somebody who sets something up */
 	WORD_POLITE,
 	WORD_GREET,
 	WORD_THANK,
@@ -32,6 +36,7 @@ enum word_class {
 	WORD_COMPONENT, /* Kubeflow and what belongs to it */
 	WORD_TECH,
 	WORD_TECH_WEAK, /* also means something outside of computing */
+	WORD_GENERAL,   /* of computing in general: also stands in what is general knowledge */
 	WORD_KUBERNETES,
 	WORD_PYTHON,
 	WORD_DOCKER,

@@ -8,6 +8,7 @@
 #include "cmd/query.h"
 #include "eval/baseline.h"
 #include "eval/page.h"
+#include "eval/routes.h"
 
 enum {
 	SET_BYTES_MAX = 64 << 20,
@@ -21,6 +22,7 @@ enum {
 const struct option eval_options[] = {
 	{"profile", "docs-bot|kep", "which method to measure; repeatable, then side by side"},
 	{"retrieval-only", NULL, "measure retrieval, do not answer"},
+	{"routes-only", NULL, "measure how questions are routed; needs no index"},
 	{"context-tokens", "N", "budget of the text for fact_recall@5; default 2000, 0 for none"},
 	{"report", "FILE", "write an HTML page with the result of each question"},
 	{"baseline", "FILE", "compare with an earlier run: the output of --json eval"},
@@ -51,13 +53,29 @@ static enum err_code read_set(struct context *ctx, const char *path, struct ques
 	return code;
 }
 
-static enum err_code read_sets(struct context *ctx, struct question_set *out, struct err *err)
+/* Questions whose route alone is known apart from those that are searched for; --routes-only: all. */
+static enum err_code read_sets(struct context *ctx, struct question_set *searched,
+			       struct question_set *routed, struct err *err)
 {
+	bool routes_only = context_option(ctx, "routes-only") != NULL;
 	struct question_set *sets = arena_array(ctx->arena, ctx->arg_count, sizeof(*sets));
-	enum err_code code = sets ? ERR_OK : arena_fail(ctx->arena, err);
-	for (size_t i = 0; i < ctx->arg_count && !code; i++)
-		code = read_set(ctx, ctx->args[i], &sets[i], err);
-	return code ? code : question_set_join(sets, ctx->arg_count, ctx->arena, out, err);
+	struct question_set *routes = arena_array(ctx->arena, ctx->arg_count, sizeof(*routes));
+	enum err_code code = sets && routes ? ERR_OK : arena_fail(ctx->arena, err);
+	for (size_t i = 0; i < ctx->arg_count && !code; i++) {
+		struct question_set all;
+		code = read_set(ctx, ctx->args[i], &all, err);
+		sets[i] = routes[i] = all;
+		if (!code && !routes_only)
+			code = question_set_pick(&all, true, ctx->arena, &routes[i], err);
+		if (!code && !routes_only)
+			code = question_set_pick(&all, false, ctx->arena, &sets[i], err);
+	}
+	if (!code)
+		code = question_set_join(routes, ctx->arg_count, ctx->arena, routed, err);
+	*searched = (struct question_set){NULL, 0};
+	if (!code && !routes_only)
+		code = question_set_join(sets, ctx->arg_count, ctx->arena, searched, err);
+	return code;
 }
 
 static int parse_options(struct context *ctx, struct eval_options *out)
@@ -109,16 +127,13 @@ static void show_progress(void *ctx, size_t done, size_t total)
 		p->terminal && !last ? "   " : "\n");
 }
 
-/* Runs the sets and makes the report; *report is the caller's. */
-static enum err_code run_sets(struct context *ctx, const struct eval_options *options,
-			      json_t **report, struct err *err)
+/* Searches and answers; *report is the caller's. */
+static enum err_code run_searches(struct context *ctx, const struct eval_options *options,
+				  const struct question_set *set, json_t **report, struct err *err)
 {
-	struct question_set set;
 	struct query_session session;
 	struct eval_result result;
-	enum err_code code = read_sets(ctx, &set, err);
-	if (!code)
-		code = query_open(ctx, &session, err);
+	enum err_code code = query_open(ctx, &session, err);
 	if (code)
 		return code;
 	const struct answer_deps deps = query_answer_deps(ctx, &session);
@@ -130,10 +145,28 @@ static enum err_code run_sets(struct context *ctx, const struct eval_options *op
 	struct eval_options watched = *options;
 	watched.progress = show_progress;
 	watched.progress_ctx = &progress;
-	code = eval_run(&deps, &set, &watched, ctx->arena, &result, err);
+	code = eval_run(&deps, set, &watched, ctx->arena, &result, err);
 	if (!code)
 		code = eval_report_make(&result, &setup, ctx->arena, report, err);
 	query_close(&session);
+	return code;
+}
+
+/* Runs the sets and makes the report; *report is the caller's. */
+static enum err_code run_sets(struct context *ctx, const struct eval_options *options,
+			      json_t **report, struct err *err)
+{
+	struct question_set searched, routed;
+	json_t *routes = NULL;
+	enum err_code code = read_sets(ctx, &searched, &routed, err);
+	if (!code && searched.count)
+		code = run_searches(ctx, options, &searched, report, err);
+	else if (!code)
+		*report = json_pack("{s:I}", "n", (json_int_t)routed.count);
+	if (!code && routed.count)
+		code = eval_routes(&routed, ctx->clock, ctx->alloc, &routes, err);
+	if (!code && (!*report || (routes && json_object_set_new(*report, "routes", routes))))
+		code = err_set(err, ERR_NOMEM, "out of memory");
 	return code;
 }
 
@@ -229,6 +262,8 @@ int command_eval(struct context *ctx)
 			context_usage(ctx, "which question sets? usage: docs-bot eval FILE.jsonl…");
 	if (!status && from)
 		return show_reports(ctx);
+	if (!status && context_option(ctx, "routes-only") && context_option(ctx, "report"))
+		status = context_usage(ctx, "--routes-only has no page: leave --report out");
 	if (!status)
 		status = eval_gates_validate(ctx, &options);
 	if (status)

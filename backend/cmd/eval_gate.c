@@ -15,6 +15,17 @@ static const char *const answer_figures[] = {
 	"fact_recall",          "citation_validity", "citation_hit",     "first_source",
 	"abstention_precision", "abstention_recall", "false_abstention", "off_topic_refusal"};
 
+static const char *const route_figures[] = {"accuracy", "sources_accuracy", "fishing_refused",
+					    "answerable"};
+
+static bool is_route_figure(struct str name)
+{
+	for (size_t i = 0; i < sizeof(route_figures) / sizeof(route_figures[0]); i++)
+		if (str_eq(name, str_c(route_figures[i])))
+			return true;
+	return false;
+}
+
 static bool is_retrieval_figure(struct str name)
 {
 	for (size_t m = 0; m < METRIC_COUNT; m++)
@@ -31,7 +42,7 @@ static bool is_answer_figure(struct str name)
 	return false;
 }
 
-/* "hit@5", "retrieval.hit@5", "answers.fact_recall", "kep.hit@5", "metamorphic_kept". */
+/* "hit@5", "follow_up.hit@5", "answers.fact_recall", "routes.accuracy", "kep.hit@5", … */
 static bool is_figure(struct str name, const struct eval_options *options)
 {
 	size_t dot = str_find(name, STR("."), 0);
@@ -39,12 +50,15 @@ static bool is_figure(struct str name, const struct eval_options *options)
 		return is_retrieval_figure(name) || str_eq(name, STR("metamorphic_kept")) ||
 		       (options->answers && is_answer_figure(name));
 	struct str group = str_slice(name, 0, dot), rest = str_slice(name, dot + 1, name.len);
+	if (str_eq(group, STR("routes")))
+		return is_route_figure(rest);
 	if (str_eq(group, STR("answers")))
 		return options->answers && is_answer_figure(rest);
 	for (size_t p = 0; p < EVAL_PROFILES; p++)
 		if (options->profiles[p] && str_eq(group, str_c(eval_profile_name(p))))
 			return is_retrieval_figure(rest);
-	return str_eq(group, STR("retrieval")) && is_retrieval_figure(rest);
+	return (str_eq(group, STR("retrieval")) || str_eq(group, STR("follow_up"))) &&
+	       is_retrieval_figure(rest);
 }
 
 /* The reference that a value begins with; empty when it is a number. */

@@ -147,11 +147,44 @@ static void print_baseline(const json_t *baseline, FILE *out)
 	}
 }
 
+static void print_routes(const json_t *routes, FILE *out)
+{
+	static const char *const figures[] = {"accuracy", "sources_accuracy", "fishing_refused",
+					      "answerable"};
+	const json_t *entry, *ms = json_object_get(routes, "latency_us");
+	const char *tag;
+	size_t i;
+	if (!routes)
+		return;
+	fprintf(out, "\nroutes of %lld questions\n", json_get_int(routes, "n", 0));
+	for (i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+		fprintf(out, "  %-*s  %.3f\n", NAME_WIDTH, figures[i], real(routes, figures[i]));
+	json_object_foreach(json_object_get(routes, "by_tag"), tag, entry)
+	{
+		fprintf(out, "    %-*s  %.3f of %lld\n", NAME_WIDTH, tag, real(entry, "accuracy"),
+			json_get_int(entry, "n", 0));
+	}
+	json_array_foreach(json_object_get(routes, "failures"), i, entry)
+	{
+		fprintf(out, "  %s: %s, not %s: %s\n",
+			json_string_value(json_object_get(entry, "id")),
+			json_string_value(json_object_get(entry, "got")),
+			json_string_value(json_object_get(entry, "want")),
+			json_string_value(json_object_get(entry, "question")));
+	}
+	fprintf(out, "  time p50 %.0f us, p95 %.0f us, at most %.0f us\n", real(ms, "p50"),
+		real(ms, "p95"), real(ms, "max"));
+}
+
 void eval_print(const json_t *report, FILE *out)
 {
 	const json_t *profiles = json_object_get(report, "profiles"), *value;
 	const json_t *ms = json_object_get(report, "latency_ms");
 	const char *name;
+	if (!profiles) {
+		print_routes(json_object_get(report, "routes"), out);
+		return;
+	}
 	fprintf(out, "%lld questions, %lld of them with pages to find\n\n",
 		json_get_int(report, "n", 0), json_get_int(json_array_get(profiles, 0), "n", 0));
 	print_retrieval(profiles, out);
@@ -168,5 +201,6 @@ void eval_print(const json_t *report, FILE *out)
 	if (json_object_get(report, "answer_bytes"))
 		fprintf(out, "  %-*s  %.0f\n", NAME_WIDTH, "bytes of an answer",
 			real(report, "answer_bytes"));
+	print_routes(json_object_get(report, "routes"), out);
 	fprintf(out, "\nlatency p50 %.1f ms, p95 %.1f ms\n", real(ms, "p50"), real(ms, "p95"));
 }

@@ -108,13 +108,13 @@ static json_t *profile_json(struct maker *make, enum eval_profile profile)
 			   make->arena, &follow_up, make->err))
 		return NULL;
 	size_t budget = profile == EVAL_DOCS_BOT ? make->result->options.context_tokens : 0;
-	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:{s:f, s:f}, s:o}", "name",
+	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:{s:f, s:f}, s:o}", "name",
 			 eval_profile_name(profile), "n", (json_int_t)docs.n, "retrieval",
 			 retrieval_json(&docs), "intervals", intervals_json(docs.interval),
-			 "follow_up", retrieval_json(&follow_up), "follow_up_n",
-			 (json_int_t)follow_up.n, "context_budget", (json_int_t)budget,
-			 "latency_ms", "p50", docs.p50_ms, "p95", docs.p95_ms, "metamorphic",
-			 metamorphic_json(make, profile));
+			 "follow_up", retrieval_json(&follow_up), "follow_up_plain",
+			 metrics_json(follow_up.plain), "follow_up_n", (json_int_t)follow_up.n,
+			 "context_budget", (json_int_t)budget, "latency_ms", "p50", docs.p50_ms,
+			 "p95", docs.p95_ms, "metamorphic", metamorphic_json(make, profile));
 }
 
 static json_t *profiles_json(struct maker *make)
@@ -360,14 +360,15 @@ enum err_code eval_report_make(const struct eval_result *result, const struct ev
 		return code;
 	json_t *profiles = profiles_json(&make);
 	const json_t *first = json_array_get(profiles, 0);
-	json_t *report =
-		json_pack("{s:I, s:s, s:s, s:O, s:O, s:{s:f, s:f}, s:o, s:o, s:o, s:o, s:o}", "n",
-			  (json_int_t)count_plain(result->set), "model", setup->model, "precision",
-			  setup->precision, "retrieval", json_object_get(first, "retrieval"),
-			  "follow_up", json_object_get(first, "follow_up"), "latency_ms", "p50",
-			  p50, "p95", p95, "failures", failures_json(result), "profiles", profiles,
-			  "differences", differences_json(&make), "rows", rows_json(&make),
-			  "questions", questions_json(result));
+	json_t *report = json_pack(
+		"{s:I, s:s, s:s, s:O, s:O, s:O, s:{s:f, s:f}, s:o, s:o, s:o, s:o, s:o}", "n",
+		(json_int_t)count_plain(result->set), "model", setup->model, "precision",
+		setup->precision, "retrieval", json_object_get(first, "retrieval"), "follow_up",
+		json_object_get(first, "follow_up"), "follow_up_plain",
+		json_object_get(first, "follow_up_plain"), "latency_ms", "p50", p50, "p95", p95,
+		"failures", failures_json(result), "profiles", profiles, "differences",
+		differences_json(&make), "rows", rows_json(&make), "questions",
+		questions_json(result));
 	bool ok = report != NULL;
 	if (ok) { /* else the profiles are gone with it */
 		const json_t *metamorphic = json_object_get(first, "metamorphic");

@@ -1,5 +1,6 @@
 #include "eval/run.h"
 
+#include "answer/rewrite.h"
 #include "eval/context.h"
 
 enum { QUESTION_MEMORY = 256 << 20 };
@@ -66,37 +67,62 @@ static enum err_code keep_judgement(struct runner *run, const struct judgement *
 	return out->missing.ptr ? ERR_OK : arena_fail(run->keep, run->err);
 }
 
+static void score_pages(const struct question *q, const struct eval_hits *hits, struct str context,
+			double scores[METRIC_COUNT], size_t *first)
+{
+	size_t rank =
+		metric_first_rank(hits->pages, hits->page_count, q->gold_pages, q->gold_count);
+	*first = rank;
+	scores[METRIC_HIT_1] = rank == 1;
+	scores[METRIC_HIT_3] = rank && rank <= 3;
+	scores[METRIC_HIT_5] = rank && rank <= 5;
+	scores[METRIC_HIT_10] = rank && rank <= 10;
+	scores[METRIC_MRR_10] = rank ? 1.0 / (double)rank : 0;
+	scores[METRIC_NDCG_10] = metric_ndcg(hits->pages, hits->page_count, q->gold_pages,
+					     q->gold_count, EVAL_PAGES);
+	scores[METRIC_FACT_RECALL_5] = metric_fact_recall(context, q->facts, q->fact_count);
+}
+
+static enum err_code search_once(struct runner *run, enum eval_profile profile, struct str query,
+				 struct eval_hits *hits, struct eval_context *context)
+{
+	size_t budget = profile == EVAL_DOCS_BOT ? run->options->context_tokens : 0;
+	enum err_code code =
+		eval_profile_search(run->deps, profile, query, &run->scratch, hits, run->err);
+	return code ? code
+		    : eval_context_make(run->deps->embedder, hits, budget, &run->scratch, context,
+					run->err);
+}
+
+/* Follow-ups are searched for as they stand, and then, which counts, as questions of their own. */
 static enum err_code measure_ranking(struct runner *run, enum eval_profile profile,
 				     const struct question *q, struct eval_ranking *out)
 {
 	struct eval_hits hits;
 	struct eval_context context;
-	size_t budget = profile == EVAL_DOCS_BOT ? run->options->context_tokens : 0;
-	enum err_code code =
-		eval_profile_search(run->deps, profile, q->text, &run->scratch, &hits, run->err);
+	struct str query = q->text;
+	size_t rank;
+	enum err_code code = ERR_OK;
+	if (q->kind == QUESTION_FOLLOW_UP) {
+		code = search_once(run, profile, query, &hits, &context);
+		if (!code)
+			score_pages(q, &hits, context.text, out->plain_scores, &rank);
+		if (!code)
+			code = rewrite_by_rules(q->text, &q->history, &run->scratch, &query,
+						run->err);
+	}
 	if (!code)
-		code = eval_context_make(run->deps->embedder, &hits, budget, &run->scratch,
-					 &context, run->err);
+		code = search_once(run, profile, query, &hits, &context);
 	if (!code)
 		code = keep_hits(run, &hits, out);
 	if (!code)
 		code = find_missing(run, q, context.text, &out->missing, &out->missing_count);
 	if (code)
 		return code;
-	size_t rank = metric_first_rank(hits.pages, hits.page_count, q->gold_pages, q->gold_count);
-	out->rank = rank;
+	score_pages(q, &hits, context.text, out->scores, &out->rank);
 	out->took_ms = (double)hits.took_us / 1000;
 	out->cosine = hits.cosine;
 	out->context_tokens = context.tokens;
-	out->scores[METRIC_HIT_1] = rank == 1;
-	out->scores[METRIC_HIT_3] = rank && rank <= 3;
-	out->scores[METRIC_HIT_5] = rank && rank <= 5;
-	out->scores[METRIC_HIT_10] = rank && rank <= 10;
-	out->scores[METRIC_MRR_10] = rank ? 1.0 / (double)rank : 0;
-	out->scores[METRIC_NDCG_10] =
-		metric_ndcg(hits.pages, hits.page_count, q->gold_pages, q->gold_count, EVAL_PAGES);
-	out->scores[METRIC_FACT_RECALL_5] =
-		metric_fact_recall(context.text, q->facts, q->fact_count);
 	return ERR_OK;
 }
 
@@ -154,6 +180,7 @@ static void measure_answer(const struct question *q, const struct answer_result 
 		tally->refused_off_topic += answer->route == ROUTE_REFUSED;
 		break;
 	case QUESTION_FOLLOW_UP:
+	case QUESTION_ROUTE:
 		break;
 	}
 }

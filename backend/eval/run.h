@@ -19,6 +19,8 @@ struct eval_options {
 struct eval_ranking {
 	size_t rank;                 /* of the first gold page, 0: not among the ten pages */
 	double scores[METRIC_COUNT]; /* of docs and follow_up questions */
+	double plain_scores
+		[METRIC_COUNT]; /* of follow_up questions: as they stand, not rewritten */
 	double took_ms;
 	float cosine; /* best of the retrieved */
 	size_t context_tokens;

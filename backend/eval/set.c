@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 
-static const char *const kind_names[] = {"docs", "follow_up", "unanswerable", "off_topic"};
+static const char *const kind_names[] = {"docs", "follow_up", "unanswerable", "off_topic", "route"};
 
 const char *question_kind_name(enum question_kind kind)
 {
@@ -47,10 +47,72 @@ static enum err_code copy_strings(const json_t *object, const char *key, struct 
 	return ERR_OK;
 }
 
+static enum err_code read_history(const json_t *object, struct arena *arena, struct history *out,
+				  struct err *err)
+{
+	const json_t *list = json_object_get(object, "history");
+	size_t count = json_array_size(list);
+	*out = (struct history){NULL, 0};
+	if (!list)
+		return ERR_OK;
+	struct chat_turn *turns = arena_array(arena, count, sizeof(*turns));
+	if (!turns)
+		return arena_fail(arena, err);
+	for (size_t i = 0; i < count; i++) {
+		const json_t *turn = json_array_get(list, i);
+		struct str role = json_get_str(turn, "role");
+		bool user = str_eq(role, STR("user"));
+		if ((!user && !str_eq(role, STR("assistant"))) ||
+		    !json_is_string(json_object_get(turn, "content")))
+			return err_set(err, ERR_INVALID,
+				       "'history' wants turns with 'role' (user or assistant) and "
+				       "'content'");
+		turns[i].role = user ? CHAT_USER : CHAT_ASSISTANT;
+		turns[i].text = arena_str(arena, json_get_str(turn, "content"));
+		if (!turns[i].text.ptr)
+			return arena_fail(arena, err);
+	}
+	if (!json_is_array(list))
+		return err_set(err, ERR_INVALID, "'history' must be a list");
+	*out = (struct history){turns, count};
+	return ERR_OK;
+}
+
+/* What has to happen to a question: 'route' and 'sources', or what its kind implies. */
+static enum err_code read_route(const json_t *object, struct arena *arena, struct question *out,
+				struct err *err)
+{
+	static const char *const sources[] = {"doc", "issue", "code", "pull_request"};
+	struct str route = json_get_str(object, "route"), *names;
+	size_t count = 0;
+	bool known = !route.len;
+	out->route = out->kind == QUESTION_OFF_TOPIC ? ROUTE_REFUSED : ROUTE_DOCS;
+	for (size_t i = ROUTE_DOCS; i <= ROUTE_SMALLTALK; i++)
+		if (str_eq(route, str_c(answer_route_name((enum answer_route)i)))) {
+			out->route = (enum answer_route)i;
+			known = true;
+		}
+	if (!known)
+		return err_set(err, ERR_INVALID, "unknown route '%.*s'", STR_ARG(route));
+	enum err_code code = copy_strings(object, "sources", arena, &names, &count, err);
+	for (size_t i = 0; i < count && !code; i++) {
+		size_t s = 0;
+		while (s < 4 && !str_eq(names[i], str_c(sources[s])))
+			s++;
+		if (s == 4)
+			code = err_set(err, ERR_INVALID, "unknown source '%.*s'",
+				       STR_ARG(names[i]));
+		else
+			out->sources |= 1U << s;
+	}
+	return code ? code : copy_strings(object, "tags", arena, &out->tags, &out->tag_count, err);
+}
+
 static enum err_code read_question(const json_t *object, struct arena *arena, struct question *out,
 				   struct err *err)
 {
-	struct str kind = json_get_str(object, "kind"), group = json_get_str(object, "group");
+	struct str kind = json_get_str(object, "kind");
+	struct str group = json_get_str(object, "group");
 	if (!group.len)
 		group = json_get_str(object, "hard");
 	out->id = arena_str(arena, json_get_str(object, "id"));
@@ -63,6 +125,8 @@ static enum err_code read_question(const json_t *object, struct arena *arena, st
 		return arena_fail(arena, err);
 	if (!out->id.len || !out->text.len)
 		return err_set(err, ERR_INVALID, "a question needs 'id' and 'question'");
+	if (!kind.len && json_get_str(object, "route").len)
+		kind = STR("route");
 	if (!parse_kind(kind, &out->kind))
 		return err_set(err, ERR_INVALID,
 			       "unknown kind '%.*s': expected docs, follow_up, unanswerable or "
@@ -75,6 +139,10 @@ static enum err_code read_question(const json_t *object, struct arena *arena, st
 	if (!code)
 		code = copy_strings(object, "answer_facts", arena, &out->facts, &out->fact_count,
 				    err);
+	if (!code)
+		code = read_history(object, arena, &out->history, err);
+	if (!code)
+		code = read_route(object, arena, out, err);
 	return code;
 }
 
@@ -106,6 +174,18 @@ enum err_code question_set_parse(struct str text, struct str name, struct arena 
 	if (!code && out->count == 0)
 		code = err_set(err, ERR_INVALID, "no questions in it");
 	return code;
+}
+
+enum err_code question_set_pick(const struct question_set *set, bool routes, struct arena *arena,
+				struct question_set *out, struct err *err)
+{
+	*out = (struct question_set){arena_array(arena, set->count, sizeof(*out->items)), 0};
+	if (!out->items)
+		return arena_fail(arena, err);
+	for (size_t i = 0; i < set->count; i++)
+		if ((set->items[i].kind == QUESTION_ROUTE) == routes)
+			out->items[out->count++] = set->items[i];
+	return ERR_OK;
 }
 
 static int by_id(const void *a, const void *b)

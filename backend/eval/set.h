@@ -2,13 +2,21 @@
 #ifndef DOCS_BOT_EVAL_SET_H
 #define DOCS_BOT_EVAL_SET_H
 
+#include "answer/history.h"
+#include "answer/route.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 
-enum question_kind { QUESTION_DOCS, QUESTION_FOLLOW_UP, QUESTION_UNANSWERABLE, QUESTION_OFF_TOPIC };
+enum question_kind {
+	QUESTION_DOCS,
+	QUESTION_FOLLOW_UP,
+	QUESTION_UNANSWERABLE,
+	QUESTION_OFF_TOPIC,
+	QUESTION_ROUTE, /* only how it is to be handled is known: nothing is searched */
+};
 
-/* "docs", "follow_up", "unanswerable", "off_topic"; static storage. */
+/* "docs", "follow_up", "unanswerable", "off_topic", "route"; static storage. */
 const char *question_kind_name(enum question_kind kind);
 
 struct question {
@@ -20,6 +28,11 @@ struct question {
 	size_t gold_count;
 	struct str *facts; /* that a good answer holds */
 	size_t fact_count;
+	struct history history;  /* what was said before; of any kind, mostly of follow-ups */
+	enum answer_route route; /* wanted; of kinds without one what the kind implies */
+	unsigned sources;        /* wanted, 0: any */
+	struct str *tags;
+	size_t tag_count;
 	/*
 	 * A question in other clothes (typing errors, upper case): the id of the original, what was
 	 * changed, and where the original stands in the set. Empty for every other question.
@@ -39,6 +52,10 @@ struct question_set {
  */
 enum err_code question_set_parse(struct str text, struct str name, struct arena *arena,
 				 struct question_set *out, struct err *err) WARN_UNUSED;
+
+/* The questions of a kind's half of a set: those of kind route, or all others. In the arena. */
+enum err_code question_set_pick(const struct question_set *set, bool routes, struct arena *arena,
+				struct question_set *out, struct err *err) WARN_UNUSED;
 
 /*
  * Puts sets one behind the other, in the arena, and finds the originals of variants. ERR_INVALID

@@ -25,6 +25,12 @@ static double score_of(const struct eval_outcome *outcome, enum eval_profile a, 
 	return outcome->rankings[a].scores[metric];
 }
 
+static double plain_score_of(const struct eval_outcome *outcome, enum eval_profile a,
+			     enum eval_profile b, size_t metric)
+{
+	return outcome->rankings[a].plain_scores[metric];
+}
+
 static double difference_of(const struct eval_outcome *outcome, enum eval_profile a,
 			    enum eval_profile b, size_t metric)
 {
@@ -67,6 +73,11 @@ enum err_code eval_summarize(const struct eval_result *result, enum eval_profile
 	for (size_t m = 0; m < METRIC_COUNT && !code; m++) {
 		out->n = gather(result, filter, score_of, profile, profile, m, values);
 		out->mean[m] = mean_of(values, out->n);
+		double *plain = arena_array(arena, result->set->count, sizeof(*plain));
+		if (!plain)
+			return arena_fail(arena, err);
+		gather(result, filter, plain_score_of, profile, profile, m, plain);
+		out->plain[m] = mean_of(plain, out->n);
 		code = bootstrap_mean(values, out->n, arena, &out->interval[m], err);
 	}
 	gather(result, filter, tokens_of, profile, profile, 0, values);

@@ -15,7 +15,8 @@ struct eval_summary { /* of one profile, over the questions of a filter */
 	size_t n;
 	double mean[METRIC_COUNT];
 	struct interval interval[METRIC_COUNT];
-	double context_tokens; /* mean */
+	double plain[METRIC_COUNT]; /* mean of follow_up questions that were not rewritten */
+	double context_tokens;      /* mean */
 	double p50_ms, p95_ms;
 };
 
