@@ -87,7 +87,7 @@ uint64_t lexicon_classes(const struct lexicon *lexicon, struct str word)
 	uint64_t classes = find_slot(lexicon, word)->classes;
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
 		classes |= without_ending(lexicon, word, str_c(endings[i].ending),
-					 str_c(endings[i].added));
+					  str_c(endings[i].added));
 	return classes;
 }
 

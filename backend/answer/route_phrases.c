@@ -432,7 +432,8 @@ static const struct phrase off[] = {
 	 CREATIVE, PHRASE_UNLESS_HOWTO},
 	{"^ ?a|an|another ?funny|short|little @creative about|on|for|please", CREATIVE, 0},
 	{"rap|sing|rhyme about|of ~6", CREATIVE, 0},
-	{"write|compose|draft ~3 birthday|love|cover|breakup|resignation|wedding ~1 letter|card|poem|song|wishes|"
+	{"write|compose|draft ~3 birthday|love|cover|breakup|resignation|wedding ~1 "
+	 "letter|card|poem|song|wishes|"
 	 "speech|message|email",
 	 CREATIVE, 0},
 	{"write ~3 essay|story|screenplay|lyrics|rap|novel ~1 about|on|of", CREATIVE, 0},

@@ -298,7 +298,8 @@ const struct phrase_words route_words[] = {
 	 "symptom symptoms diagnosis doctor birthday singer titanic recipe soup mountain river "
 	 "kilometers phone"},
 	{WORD_WEATHER, NULL,
-	 "weather rain raining rainy sunny snow snowing thunderstorm wetter meteo clima погода 天气 "
+	 "weather rain raining rainy sunny snow snowing thunderstorm wetter meteo clima погода "
+	 "天气 "
 	 "天気 날씨"},
 	{WORD_FOOD, NULL,
 	 "lasagne lasagna pizza spaghetti carbonara sourdough bread cake wine beer trout salmon "

@@ -216,7 +216,7 @@ static enum err_code run_question(struct runner *run, const struct question *q, 
 		if (run->options->profiles[p])
 			code = measure_ranking(run, (enum eval_profile)p, q, &outcome->rankings[p]);
 	if (!code && run->options->answers && !q->variant_of.len) {
-		const struct answer_request request = {.question = q->text};
+		const struct answer_request request = {.question = q->text, .history = q->history};
 		code = answer_run(run->deps, &request, &silent, &run->scratch, &answer, run->err);
 		if (!code)
 			code = find_missing(run, q, answer.text, &outcome->answer_missing,
