@@ -46,6 +46,15 @@ if HAVE_CORPUS:
 else:
     QUESTIONS = ("own_questions.jsonl",)
     GATES = {"hit@5": 0.90}
+# Follow-ups are about the corpus, and asked with their history.
+FOLLOW_UPS = ("follow_ups.jsonl",) if HAVE_CORPUS else ()
+FOLLOW_UP_GATES = {"follow_up.hit@5": 0.90, "follow_up.mrr@10": 0.80}
+# Every question of the project's own sets goes to the documentation, and none of these needs an index.
+ROUTE_QUESTIONS = ("routes.jsonl", "questions.jsonl", "questions_hard.jsonl", "own_questions.jsonl",
+                   "formats.jsonl", "website.jsonl", "metamorphic.jsonl", "formats_metamorphic.jsonl",
+                   "follow_ups.jsonl")
+ROUTE_GATES = {"routes.accuracy": 0.95, "routes.sources_accuracy": 0.95, "routes.fishing_refused": 1,
+               "routes.answerable": 0.99}
 FORMAT_QUESTIONS = ("formats.jsonl", "formats_metamorphic.jsonl")
 FORMAT_GATES = {"hit@1": 0.85, "hit@5": 0.97, "fact_recall@5": 0.95, "metamorphic_kept": 0.97}
 FORMAT_GROUPS = {"yaml": 0.90, "notebook": 0.90, "html": 0.90}  # hit@5
@@ -574,11 +583,50 @@ def evaluate(log, data, sets, gates, above_kep=True):
     return result, report
 
 
+def gated(log, command, gates):
+    """An eval run against gates; returns the result and the report, {} when there is none."""
+    result = Result()
+    limits = [f"{metric}>={least}" for metric, least in gates.items()]
+    code, out, errors = log.run([*command, *(a for gate in limits for a in ("--gate", gate))],
+                                timeout=600)
+    missed = re.findall(r"^docs-bot: gate missed: (.*)$", errors, re.M)
+    for note in missed:
+        result.check(False, note)
+    result.check(code == (1 if missed else 0), f"eval ends with {code}: {errors[-200:]}")
+    result.passed += len(limits) - len(missed)
+    try:
+        return result, json.loads(out)
+    except ValueError:
+        result.check(False, "eval prints no JSON")
+        return result, {}
+
+
+def routes(log):
+    """How questions are routed: the project's set in both halves, and the questions of all others."""
+    command = [BINARY, "--json", "eval", "--routes-only"]
+    own, report = gated(log, [*command, EVAL / ROUTE_QUESTIONS[0]], ROUTE_GATES)
+    figures = report.get("routes", {})
+    own.check(figures.get("fishing_n", 0) >= 60, "the set has too little prompt fishing")
+    every, _ = gated(log, [*command, *(EVAL / name for name in ROUTE_QUESTIONS)], ROUTE_GATES)
+    own.add(every)
+    code, _, _ = log.run([*command, EVAL / ROUTE_QUESTIONS[0], "--gate", "routes.accuracy>=1.01"])
+    own.check(code == 1, "a gate that cannot be met is met")
+    return own
+
+
 def evaluation(log):
     if not BACKGROUND.wait("index"):
         return without_index()
     # Twelve questions say nothing about which method is better.
     result, _ = evaluate(log, DATA, QUESTIONS, GATES, above_kep=HAVE_CORPUS)
+    if FOLLOW_UPS:
+        follow_ups, report = gated(log, [BINARY, "--json", "--data-dir", DATA, "--model", MODEL, "eval",
+                                         *(EVAL / name for name in FOLLOW_UPS), "--retrieval-only"],
+                                   FOLLOW_UP_GATES)
+        plain = report.get("follow_up_plain", {}).get("hit@5", 1)
+        follow_ups.check(report.get("follow_up", {}).get("hit@5", 0) > plain,
+                         "rewriting finds no more than the follow-ups as they stand")
+        result.add(follow_ups)
     # The gate must be able to fail.
     code, _, _ = log.run([BINARY, "--json", "--data-dir", DATA, "--model", MODEL, "eval",
                           EVAL / QUESTIONS[0], "--retrieval-only", "--gate", "hit@5>=1.01"],
@@ -637,6 +685,7 @@ STEPS = [
     Step("index", index_done, ("background",)),
     Step("server", server, ("background",)),
     Step("browser", browser, ("background",)),
+    Step("routes", routes, ("build-release",)),
     Step("eval", evaluation, ("background",)),
     Step("eval-formats", evaluation_of_formats, ("background",)),
     Step("make-run", make_run, ("background",)),

@@ -65,6 +65,11 @@ static bool is_component(const struct reading *r, size_t at)
 	return r->classes[at] & WORD_BIT(WORD_COMPONENT);
 }
 
+static bool is_product(const struct reading *r, size_t at)
+{
+	return r->classes[at] & WORD_BIT(WORD_PRODUCT);
+}
+
 /* A version or another number of the text: "v2", "1.9". */
 static bool is_version(const struct reading *r, size_t at)
 {
@@ -142,6 +147,8 @@ static bool refers_back(const struct reading *r, size_t at)
 	static const char *const expletive[] = {"possible",  "necessary", "recommended", "better",
 						"best",      "normal",    "true",        "worth",
 						"necessary", "needed",    "bad"};
+	static const char *const having[] = {"use",  "using", "create", "make",    "get", "need",
+					     "want", "have",  "add",    "another", "such"};
 	static const char *const being[] = {"is", "are", "was", "were", "isnt", "arent"};
 	bool ends = at + 1 >= r->text.count || r->text.words[at + 1].before >= FOLD_COMMA;
 	size_t named = count_words(r, 0, at, is_specific);
@@ -152,7 +159,7 @@ static bool refers_back(const struct reading *r, size_t at)
 		if (IS_ANY(r, at + 1, being) || (at && IS_ANY(r, at - 1, being)))
 			return false;
 	} else if (is(r, at, "one") || is(r, at, "ones")) {
-		if (!ends)
+		if (!ends && !(at && IS_ANY(r, at - 1, having) && !is_specific(r, at + 1)))
 			return false;
 	} else if (IS_ANY(r, at, comparing)) {
 		return named == 0 &&
@@ -309,10 +316,10 @@ static bool is_subject(const struct reading *r, size_t at)
 static void carry_subject(struct buf *out, const struct turn *question, const struct turn *from)
 {
 	const struct reading *q = &question->reading, *r = &from->reading;
-	bool component = any_word(q, is_component), version = any_word(q, is_version);
+	bool product = any_word(q, is_product), version = any_word(q, is_version);
 	size_t carried = 0, last_end = 0;
 	for (size_t i = 0; i < r->text.count && carried < CARRIED_WORDS; i++) {
-		if (!is_subject(r, i) || (component && is_component(r, i)) ||
+		if (!is_subject(r, i) || (product && is_product(r, i)) ||
 		    (version && is_version(r, i)) || holds(q, r->text.words[i].text))
 			continue;
 		carry(out, from, i, &last_end);

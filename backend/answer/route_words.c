@@ -137,6 +137,12 @@ const struct phrase_words route_words[] = {
 	 "policies "
 	 "guardrail guardrails safeguards limitations secrets credentials persona"},
 	{WORD_YOU, NULL, "you your yours yourself youre u ur assistant chatbot"},
+	{WORD_PRODUCT, NULL,
+	 "kfp katib kserve kfserving trainer notebook workspace pipeline dashboard tensorboard "
+	 "spark feast "
+	 "registry kale elyra inferenceservice trainjob pytorchjob mpijob tfjob jupyter hub tekton "
+	 "argo "
+	 "volcano kueue trial"},
 	{WORD_COMPONENT, "component",
 	 "kubeflow kfp katib kserve kfserving trainer trainjob trainingruntime "
 	 "clustertrainingruntime notebook workspace pipeline experiment trial profile dashboard "

@@ -34,6 +34,7 @@ enum word_class {
 	WORD_STOP,      /* no subject at all */
 	WORD_PLAIN,     /* no subject of its own: general verbs and nouns */
 	WORD_COMPONENT, /* Kubeflow and what belongs to it */
+	WORD_PRODUCT,   /* of these, what one can ask the same question about: "and in Katib?" */
 	WORD_TECH,
 	WORD_TECH_WEAK, /* also means something outside of computing */
 	WORD_GENERAL,   /* of computing in general: also stands in what is general knowledge */
