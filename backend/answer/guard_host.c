@@ -117,25 +117,29 @@ static struct str fixed_part(struct str host)
 	return str_slice(host, from, host.len);
 }
 
+static struct str without_www(struct str host)
+{
+	struct str www = STR("www.");
+	return str_eq_nocase(str_slice(host, 0, www.len), www) ? str_slice(host, www.len, host.len)
+							       : host;
+}
+
 static bool is_citation(const struct guard_policy *policy, struct str host)
 {
 	struct url url;
 	for (size_t i = 0; i < policy->citation_count; i++)
-		if (url_parse(policy->citations[i], &url) && str_eq_nocase(url.host, host))
+		if (url_parse(policy->citations[i], &url) &&
+		    str_eq_nocase(without_www(url.host), without_www(host)))
 			return true;
 	return false;
 }
 
 static bool is_allowed(const struct guard_policy *policy, struct str host)
 {
-	struct str www = STR("www.");
 	if (is_citation(policy, host))
 		return true;
-	if (!policy->host_allowed)
-		return false;
-	return policy->host_allowed(policy->ctx, host) ||
-	       (str_starts(host, www) &&
-		policy->host_allowed(policy->ctx, str_slice(host, www.len, host.len)));
+	return policy->host_allowed && (policy->host_allowed(policy->ctx, host) ||
+					policy->host_allowed(policy->ctx, without_www(host)));
 }
 
 enum guard_verdict guard_judge_host(const struct guard_policy *policy, struct str host)

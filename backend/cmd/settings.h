@@ -102,6 +102,10 @@
 	  "searches for one question")                                                             \
 	X(SET_PROMPT_TOKENS, "prompt_source_tokens", CONFIG_INT, "3000", NULL, 200, 200000, NULL,  \
 	  "tokens of sources that a model is given")                                               \
+	X(SET_ALLOWED_HOSTS, "allowed_hosts", CONFIG_STRING, "", "DOCS_BOT_ALLOWED_HOSTS", 0, 0,   \
+	  NULL,                                                                                    \
+	  "hosts that answers may link to beside those of the documents, comma-separated; "        \
+	  "*.example.org: all below it")                                                           \
 	X(SET_LISTEN, "listen", CONFIG_STRING, "127.0.0.1:8000", "DOCS_BOT_LISTEN", 0, 0, NULL,    \
 	  "address and port of the service")                                                       \
 	X(SET_PORT, "port", CONFIG_STRING, "", "PORT", 0, 0, NULL,                                 \

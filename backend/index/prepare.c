@@ -13,7 +13,7 @@
 #include "parse/parse.h"
 
 /* Grows whenever parsing or chunking changes what is stored for the same bytes. */
-#define PREPARE_VERSION "10"
+#define PREPARE_VERSION "11"
 
 enum {
 	BINARY_PROBE = 8192,
@@ -191,6 +191,8 @@ static enum err_code parse_and_chunk(const struct preparing *p, struct str bytes
 	if (parse_format_is_code(format))
 		licence_blank(head + (bytes.len - text.len), text.len);
 	enum err_code code = parse_document(format, text, arena, &out->document, err);
+	if (!code)
+		code = witness_of(text, arena, &out->witness, err);
 	if (!code && out->document.draft)
 		return err_set(err, ERR_LIMIT, "it is a draft");
 	if (!code && !out->document.title.len)

@@ -4,6 +4,7 @@
 
 #include "index/duplicate.h"
 #include "index/run.h"
+#include "index/witness.h"
 
 struct prepared {
 	struct arena arena; /* owns all of it */
@@ -12,7 +13,8 @@ struct prepared {
 	struct str path, url;
 	struct str type, repo, version; /* as in struct store_document */
 	bool archived;
-	uint64_t masked;    /* secrets */
+	uint64_t masked; /* secrets */
+	struct witness witness;
 	struct str marks;   /* see index/collapse.h */
 	const bool *hidden; /* of each section, whether no search is to find it; NULL: none */
 	char content_hash[65];

@@ -73,6 +73,9 @@ enum err_code put_document(const struct index_deps *deps, const char *source,
 					.version = document->version,
 					.archived = document->archived,
 					.marks = document->marks,
+					.links = document->witness.links,
+					.link_count = document->witness.link_count,
+					.print = document->witness.print,
 					.content_id = str_c(document->content_id),
 					.content_hash = str_c(document->content_hash)};
 	arena_init(&scratch, deps->alloc, SIZE_MAX);

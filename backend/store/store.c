@@ -244,6 +244,14 @@ enum err_code store_set_vector(struct store *s, int64_t pending_id, const float 
 	return s->ops->set_vector(s, pending_id, vector, err);
 }
 
+enum err_code store_hosts(struct store *s, size_t least, const struct store_host_sink *sink,
+			  struct err *err)
+{
+	if (!sink || !sink->address || !sink->witness)
+		return err_set(err, ERR_INVALID, "the hosts of an index need a sink");
+	return s->ops->hosts ? s->ops->hosts(s, least, sink, err) : ERR_OK;
+}
+
 enum err_code store_hold(struct store *s, uint64_t *generation, struct err *err)
 {
 	*generation = 0;

@@ -20,7 +20,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define STORE_HASH_SIZE 32
+#define STORE_HASH_SIZE  32
+#define STORE_PRINT_SIZE 128
 
 /* Chunk kinds, see index/chunk.h. */
 enum store_unit { STORE_WINDOW, STORE_SECTION, STORE_PARAGRAPH, STORE_UNIT_COUNT };
@@ -46,6 +47,13 @@ struct store_chunk {
 	struct str embed_text;     /* what is embedded; empty: the text itself */
 };
 
+/* That a document links to a host. */
+struct store_link {
+	struct str host; /* lower case, no port */
+	uint64_t
+		context; /* hash of the words in front of the first link: copies of it have the same */
+};
+
 struct store_document {
 	struct str source, path, title, description, url, type; /* type: "doc" or "code" */
 	struct str repo;    /* "kubeflow/website"; may be empty */
@@ -63,6 +71,25 @@ struct store_document {
 	size_t section_count;
 	const struct store_chunk *chunks;
 	size_t chunk_count;
+	const struct store_link *links; /* distinct hosts */
+	size_t link_count;
+	const unsigned char *print; /* [STORE_PRINT_SIZE] MinHash of its words; NULL: none */
+};
+
+/* What a store knows of one document that links to a host. */
+struct store_witness {
+	struct str host;
+	int64_t document_id;
+	uint64_t context;           /* as in struct store_link */
+	const unsigned char *print; /* [STORE_PRINT_SIZE], or NULL */
+};
+
+/* Receives what store_hosts() finds; views hold during the call. */
+struct store_host_sink {
+	void *ctx;
+	void (*address)(void *ctx,
+			struct str url); /* scheme and authority of documents' addresses */
+	void (*witness)(void *ctx, const struct store_witness *witness);
 };
 
 /* What the index was made with; checked when it is opened. */
@@ -193,6 +220,8 @@ struct store_ops {
 				       uint32_t *section_count, struct err *err);
 	enum err_code (*word_sections)(struct store *s, const struct str *words, size_t count,
 				       uint64_t *sections, uint64_t *total, struct err *err);
+	enum err_code (*hosts)(struct store *s, size_t least, const struct store_host_sink *sink,
+			       struct err *err); /* NULL: it does not keep them */
 	enum err_code (*hold)(struct store *s, uint64_t *generation, struct err *err);
 	void (*release)(struct store *s);
 	void (*maintain)(struct store *s);
@@ -258,6 +287,14 @@ enum err_code store_find_document(struct store *s, struct str path, int64_t *doc
  */
 enum err_code store_word_sections(struct store *s, const struct str *words, size_t count,
 				  uint64_t *sections, uint64_t *total, struct err *err) WARN_UNUSED;
+
+/*
+ * Where the documents are (each origin once), and, host by host, which documents of maintainers (types
+ * "doc" and "code": not issues, which anybody writes) link to hosts that at least `least` of them link
+ * to. An index that was made before links were kept has none.
+ */
+enum err_code store_hosts(struct store *s, size_t least, const struct store_host_sink *sink,
+			  struct err *err) WARN_UNUSED;
 
 /*
  * From now on all reading calls see the state published last, with its vectors in memory, whatever

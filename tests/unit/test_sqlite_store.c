@@ -321,13 +321,48 @@ static void test_oldest_index_is_migrated(void **state)
 	store_close(s);
 }
 
+static void ignore_address(void *ctx, struct str url)
+{
+	(void)ctx;
+	(void)url;
+}
+
+static void ignore_witness(void *ctx, const struct store_witness *witness)
+{
+	(void)ctx;
+	(void)witness;
+}
+
+/* A service that is newer than its index goes on reading it: only what links say is not known. */
+static void test_reader_takes_version_5(void **state)
+{
+	struct store_schema older = store_index_schema;
+	const struct store_host_sink sink = {NULL, ignore_address, ignore_witness};
+	struct store_db db = {0};
+	struct err err;
+	struct store *s;
+	char path[512];
+
+	fixture_path(path, *state, STORE_INDEX_FILE);
+	db.path = path;
+	db.advice = "";
+	older.step_count = 5;
+	assert_int_equal(sqlite3_open(path, &db.handle), SQLITE_OK);
+	assert_int_equal(store_schema_check(&db, &older, true, &err), ERR_OK);
+	assert_int_equal(sqlite3_close(db.handle), SQLITE_OK);
+	assert_int_equal(open_store(*state, false, NULL, &s, &err), ERR_OK);
+	assert_int_equal(store_hosts(s, 3, &sink, &err), ERR_OK);
+	store_close(s);
+	assert_int_equal(ask(*state, STORE_INDEX_FILE, "PRAGMA user_version"), 5);
+}
+
 static void test_migration(void **state)
 {
 	static const char *const steps[] = {"CREATE TABLE t(x); INSERT INTO t VALUES(1);",
 					    "ALTER TABLE t ADD COLUMN y DEFAULT 5;",
 					    "UPDATE t SET x = x + y;"};
 	static const char *const broken[] = {"", "", "", "CREATE TABLE u(x); no such statement"};
-	struct store_schema schema = {0x1234, steps, 1};
+	struct store_schema schema = {0x1234, steps, 1, 0};
 	struct store_db db = {0};
 	struct err err;
 	char path[512];
@@ -349,7 +384,7 @@ static void test_migration(void **state)
 	assert_int_equal(store_schema_check(&db, &schema, true, &err), ERR_OK); /* nothing to do */
 	assert_int_equal(ask(*state, "test.sqlite", "SELECT x FROM t"), 6);
 	/* A step that fails leaves the old version whole. */
-	schema = (struct store_schema){0x1234, broken, 4};
+	schema = (struct store_schema){0x1234, broken, 4, 0};
 	assert_int_not_equal(store_schema_check(&db, &schema, true, &err), ERR_OK);
 	assert_int_equal(ask(*state, "test.sqlite", "PRAGMA user_version"), 3);
 	assert_int_equal(
@@ -837,6 +872,7 @@ int main(void)
 		TEST(test_removed_index_is_noticed),
 		TEST(test_unusable_folder),
 		TEST(test_oldest_index_is_migrated),
+		TEST(test_reader_takes_version_5),
 		TEST(test_migration),
 		TEST(test_deletion_leaves_no_postings),
 		TEST(test_full_disk),

@@ -106,6 +106,21 @@ const char *const store_index_sql[INDEX_STMT_COUNT] = {
 	[INDEX_DOCUMENT_BY_PATH] = "SELECT id, (SELECT count(*) FROM sections"
 				   " WHERE document_id = documents.id) FROM documents"
 				   " WHERE path = ?1 ORDER BY source LIMIT 1",
+	[INDEX_PUT_LINK] = "INSERT OR IGNORE INTO links(host, document_id, context)"
+			   " VALUES(?1, ?2, ?3)",
+	[INDEX_PUT_PRINT] = "INSERT INTO prints(document_id, bytes) VALUES(?1, ?2)",
+	[INDEX_HAS_LINKS] = "SELECT count(*) FROM sqlite_schema WHERE name = 'links'",
+	/* up to the '/' behind "http://" or "https://" and at least one letter of the host */
+	[INDEX_ORIGINS] = "SELECT DISTINCT substr(url, 1, instr(substr(url, 9) || '/', '/') + 7)"
+			  " FROM documents WHERE url LIKE 'http%'",
+	[INDEX_WITNESSES] =
+		"WITH own AS (SELECT l.host, l.document_id, l.context FROM links AS l"
+		"  JOIN documents AS d ON d.id = l.document_id WHERE d.type IN ('doc', 'code')),"
+		" often AS (SELECT host FROM own GROUP BY host HAVING count(*) >= ?1)"
+		" SELECT o.host, o.document_id, o.context, p.bytes FROM often"
+		" JOIN own AS o ON o.host = often.host"
+		" LEFT JOIN prints AS p ON p.document_id = o.document_id"
+		" ORDER BY o.host, o.document_id",
 };
 
 const char *const store_cache_sql[CACHE_STMT_COUNT] = {

@@ -53,6 +53,11 @@ enum store_index_stmt {
 	INDEX_SECTION_COUNT,
 	INDEX_DOCUMENT_INFO,
 	INDEX_DOCUMENT_BY_PATH,
+	INDEX_PUT_LINK,
+	INDEX_PUT_PRINT,
+	INDEX_HAS_LINKS,
+	INDEX_ORIGINS,
+	INDEX_WITNESSES,
 	INDEX_STMT_COUNT
 };
 
@@ -110,6 +115,7 @@ struct store_schema {
 	int32_t application_id;
 	const char *const *steps;
 	size_t step_count;
+	size_t readable_from; /* oldest version that readers take as it is; 0: the newest */
 };
 
 extern const struct store_schema store_index_schema, store_cache_schema;
@@ -117,7 +123,7 @@ extern const struct store_schema store_index_schema, store_cache_schema;
 /*
  * Checks that the open file is ours and of a version this program knows. `write`: creates the
  * schema in an empty file and brings an older one up to date, in one transaction. Otherwise an
- * empty file is ERR_NOTFOUND and an older one ERR_UNSUPPORTED.
+ * empty file is ERR_NOTFOUND and one older than readable_from ERR_UNSUPPORTED.
  */
 enum err_code store_schema_check(struct store_db *db, const struct store_schema *schema, bool write,
 				 struct err *err) WARN_UNUSED;
@@ -248,6 +254,12 @@ enum err_code store_sqlite_word_sections(struct store *base, const struct str *w
 					 uint64_t *sections, uint64_t *total, struct err *err);
 enum err_code store_sqlite_find_document(struct store *base, struct str path, int64_t *document_id,
 					 uint32_t *section_count, struct err *err);
+
+enum err_code store_sqlite_hosts(struct store *base, size_t least,
+				 const struct store_host_sink *sink, struct err *err);
+/* Writes the links and the print of a document, within the run. hosts.c */
+enum err_code store_sqlite_put_links(struct store_sqlite *s, const struct store_document *document,
+				     int64_t id, struct err *err) WARN_UNUSED;
 
 /* --- spell.c --- */
 

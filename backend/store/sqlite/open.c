@@ -119,6 +119,7 @@ static const struct store_ops sqlite_ops = {
 	.document_info = store_sqlite_document_info,
 	.find_document = store_sqlite_find_document,
 	.word_sections = store_sqlite_word_sections,
+	.hosts = store_sqlite_hosts,
 	.hold = store_sqlite_hold,
 	.release = store_sqlite_release,
 	.maintain = store_sqlite_maintain,

@@ -95,16 +95,32 @@ static const char index_v4[] =
 static const char index_v5[] =
 	"CREATE VIRTUAL TABLE section_words USING fts5vocab(sections_fts, row);";
 
+/*
+ * Version 6: to which hosts documents link, and what tells whether documents are alike. By host, so that
+ * those that are linked to often are found without a look at the others.
+ */
+static const char index_v6[] =
+	"CREATE TABLE links("
+	" host TEXT NOT NULL,"
+	" document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,"
+	" context INTEGER NOT NULL, PRIMARY KEY(host, document_id)) WITHOUT ROWID;"
+	"CREATE INDEX links_by_document ON links(document_id);"
+	"CREATE TABLE prints("
+	" document_id INTEGER PRIMARY KEY REFERENCES documents(id) ON DELETE CASCADE,"
+	" bytes BLOB NOT NULL);";
+
 static const char cache_v1[] = "CREATE TABLE embeddings("
 			       " id INTEGER PRIMARY KEY,"
 			       " model TEXT NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL,"
 			       " UNIQUE(model, hash));";
 
-static const char *const index_steps[] = {index_v1, index_v2, index_v3, index_v4, index_v5};
+static const char *const index_steps[] = {index_v1, index_v2, index_v3,
+					  index_v4, index_v5, index_v6};
 static const char *const cache_steps[] = {cache_v1};
 
-const struct store_schema store_index_schema = {0x44424f54, index_steps, 5}; /* "DBOT" */
-const struct store_schema store_cache_schema = {0x44424f45, cache_steps, 1}; /* "DBOE" */
+/* "DBOT", "DBOE". Readers do without the tables of version 6. */
+const struct store_schema store_index_schema = {0x44424f54, index_steps, 6, 5};
+const struct store_schema store_cache_schema = {0x44424f45, cache_steps, 1, 0};
 
 static enum err_code apply_steps(struct store_db *db, const struct store_schema *schema,
 				 struct err *err)
@@ -162,11 +178,12 @@ enum err_code store_schema_check(struct store_db *db, const struct store_schema 
 			"%s was made by a newer docs-bot (schema %lld, this program knows "
 			"%zu): upgrade docs-bot, or remove the file and run `docs-bot index`",
 			db->path, (long long)version, schema->step_count);
-	if (!write && version < (int64_t)schema->step_count)
+	size_t least = schema->readable_from ? schema->readable_from : schema->step_count;
+	if (!write && version < (int64_t)least)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s was made by an older docs-bot (schema %lld, this program needs "
 			       "%zu): run `docs-bot index` to bring it up to date",
-			       db->path, (long long)version, schema->step_count);
+			       db->path, (long long)version, least);
 	if (!write)
 		return ERR_OK;
 	/* Only now is the file known to be ours to change. WAL is what lets readers go on reading. */

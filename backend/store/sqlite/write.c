@@ -478,6 +478,8 @@ enum err_code store_sqlite_put(struct store *base, const struct store_document *
 		code = put_sections(s, document, id, &body, &searched, err);
 	if (!code)
 		code = put_marks(s, document->marks, id, err);
+	if (!code)
+		code = store_sqlite_put_links(s, document, id, err);
 	if (!code && searched)
 		code = put_page(s, document, id, buf_str(&body), err);
 	for (size_t i = 0; !code && i < document->chunk_count; i++)
