@@ -51,6 +51,8 @@ struct answer_deps query_answer_deps(const struct context *ctx, const struct que
 				    .cancelled = ctx->stop,
 				    .rerank = session->rerank,
 				    .llm = session->llm,
+				    .host_allowed = hosts_allowed,
+				    .hosts = session->hosts,
 				    .settings = &session->settings};
 }
 
@@ -75,6 +77,10 @@ enum err_code query_open(struct context *ctx, struct query_session *session, str
 			       "index again with --rebuild",
 			       STR_ARG(stats.model), session->embedder->model,
 			       STR_ARG(stats.model));
+	if (!code)
+		code = hosts_open(session->store,
+				  str_c(config_string(&ctx->config, SET_ALLOWED_HOSTS)), ctx->alloc,
+				  &session->hosts, err);
 	if (!code && stats.pending_chunks)
 		log_info(&ctx->log, "index",
 			 "%llu of %llu chunks have no vectors yet and are found by words only",
@@ -89,6 +95,7 @@ enum err_code query_open(struct context *ctx, struct query_session *session, str
 
 void query_close(struct query_session *session)
 {
+	hosts_close(session->hosts);
 	store_close(session->store);
 	embed_close(session->embedder);
 	llm_close(session->llm);

@@ -6,6 +6,7 @@
 #define DOCS_BOT_CMD_QUERY_H
 
 #include "answer/answer.h"
+#include "answer/hosts.h"
 #include "answer/rerank.h"
 #include "cmd/backends.h"
 
@@ -17,6 +18,7 @@ struct query_session {
 	struct rerank_stage *rerank; /* &stage, or NULL */
 	struct llm *llm;             /* or NULL; query_open_llm() */
 	struct answer_settings settings;
+	struct hosts *hosts; /* that links may lead to */
 };
 
 /*

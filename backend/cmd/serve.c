@@ -94,6 +94,8 @@ int command_serve(struct context *ctx)
 		return context_usage(ctx, "listen must be HOST:PORT, e.g. 127.0.0.1:8000, not '%s'",
 				     config_string(config, SET_LISTEN));
 	struct retrieve_tuning tuning;
+	struct hosts_cache hosts;
+	hosts_cache_init(&hosts, str_c(config_string(config, SET_ALLOWED_HOSTS)), ctx->alloc);
 	enum err_code code = query_tuning(ctx, &tuning, &err);
 	if (!code)
 		code = backends_opener_init(ctx, &opener, &err);
@@ -117,6 +119,7 @@ int command_serve(struct context *ctx)
 						.rerank = rerank,
 						.llm = llm,
 						.settings = &settings,
+						.hosts = &hosts,
 						.alloc = ctx->alloc,
 						.clock = ctx->clock,
 						.log = &ctx->log,
@@ -129,5 +132,6 @@ int command_serve(struct context *ctx)
 	if (rerank)
 		rerank_close(rerank->reranker);
 	backends_opener_release(&opener);
+	hosts_cache_release(&hosts);
 	return status;
 }

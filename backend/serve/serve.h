@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "answer/answer.h"
+#include "answer/hosts.h"
 #include "answer/rerank.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -36,6 +37,7 @@ struct serve_deps {
 	struct rerank_stage *rerank;            /* shared too; NULL: no reranker */
 	struct llm *llm;                        /* shared; NULL: answers are quotes */
 	const struct answer_settings *settings; /* NULL: the default */
+	struct hosts_cache *hosts; /* that links may lead to; NULL: those of the citations */
 	const struct alloc *alloc;
 	const struct clock *clock;
 	const struct logger *log;

@@ -114,6 +114,7 @@ struct worker {
 	struct arena arena;    /* of the job */
 	struct buf frame;      /* the frame under construction */
 	struct reader *reader; /* lent to this worker, or NULL */
+	struct hosts *hosts;   /* that links of the job's answer may lead to, or NULL */
 };
 
 struct service {

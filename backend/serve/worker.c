@@ -195,9 +195,27 @@ static bool stream_tool_result(void *ctx, struct str tool, struct str text)
 static enum err_code take_store(void *ctx, struct store **out, struct err *err)
 {
 	struct worker *worker = ctx;
+	struct hosts_cache *cache = worker->service->deps->hosts;
+	*out = NULL;
 	enum err_code code = reader_take(worker->service, &worker->reader, err);
-	*out = code ? NULL : worker->reader->store;
-	return code;
+	if (code)
+		return code;
+	if (cache && !worker->hosts)
+		code = hosts_acquire(cache, worker->reader->store, &worker->hosts, err);
+	if (code) {
+		reader_put(worker->reader, code);
+		worker->reader = NULL;
+		return code;
+	}
+	*out = worker->reader->store;
+	return ERR_OK;
+}
+
+/* Asked by the filter of the answer, when there may be a search yet to come. */
+static bool host_allowed(void *ctx, struct str host)
+{
+	struct worker *worker = ctx;
+	return worker->hosts && hosts_allowed(worker->hosts, host);
 }
 
 static void put_store(void *ctx, enum err_code code)
@@ -238,7 +256,9 @@ static enum err_code answer(struct worker *worker, struct job *job, struct answe
 						.cancelled = &job->cancelled,
 						.rerank = deps->rerank,
 						.llm = deps->llm,
-						.settings = deps->settings};
+						.settings = deps->settings,
+						.host_allowed = host_allowed,
+						.hosts = worker};
 	const struct answer_request request = {.question = buf_str(&job->text)};
 	struct stream stream = {worker, job};
 	const struct answer_sink sink = {.ctx = &stream,
@@ -246,6 +266,8 @@ static enum err_code answer(struct worker *worker, struct job *job, struct answe
 					 .text = stream_text,
 					 .tool_result = stream_tool_result};
 	enum err_code code = answer_run(&answer_deps, &request, &sink, &worker->arena, result, err);
+	hosts_release(worker->hosts);
+	worker->hosts = NULL;
 	return code ? code : send_rest(worker, job, result, err);
 }
 

@@ -350,6 +350,7 @@ static void test_reader_takes_version_5(void **state)
 	assert_int_equal(sqlite3_open(path, &db.handle), SQLITE_OK);
 	assert_int_equal(store_schema_check(&db, &older, true, &err), ERR_OK);
 	assert_int_equal(sqlite3_close(db.handle), SQLITE_OK);
+	(void)ask(*state, STORE_INDEX_FILE, "UPDATE meta SET value = 1 WHERE key = 'generation'");
 	assert_int_equal(open_store(*state, false, NULL, &s, &err), ERR_OK);
 	assert_int_equal(store_hosts(s, 3, &sink, &err), ERR_OK);
 	store_close(s);
