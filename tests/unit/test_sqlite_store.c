@@ -290,8 +290,8 @@ static void test_unusable_folder(void **state)
 /* The index that an older docs-bot left: a reader asks for a run, and a run keeps what is in it. */
 static void test_oldest_index_is_migrated(void **state)
 {
-	struct store_schema oldest = store_index_schema;
-	struct store_db db = {0};
+	struct sqldb_schema oldest = store_index_schema;
+	struct sqldb db = {0};
 	struct err err;
 	struct store *s;
 	struct arena arena;
@@ -336,9 +336,9 @@ static void ignore_witness(void *ctx, const struct store_witness *witness)
 /* A service that is newer than its index goes on reading it: only what links say is not known. */
 static void test_reader_takes_version_5(void **state)
 {
-	struct store_schema older = store_index_schema;
+	struct sqldb_schema older = store_index_schema;
 	const struct store_host_sink sink = {NULL, ignore_address, ignore_witness};
-	struct store_db db = {0};
+	struct sqldb db = {0};
 	struct err err;
 	struct store *s;
 	char path[512];
@@ -363,8 +363,8 @@ static void test_migration(void **state)
 					    "ALTER TABLE t ADD COLUMN y DEFAULT 5;",
 					    "UPDATE t SET x = x + y;"};
 	static const char *const broken[] = {"", "", "", "CREATE TABLE u(x); no such statement"};
-	struct store_schema schema = {0x1234, steps, 1, 0};
-	struct store_db db = {0};
+	struct sqldb_schema schema = {0x1234, steps, 1, 0};
+	struct sqldb db = {0};
 	struct err err;
 	char path[512];
 
@@ -385,7 +385,7 @@ static void test_migration(void **state)
 	assert_int_equal(store_schema_check(&db, &schema, true, &err), ERR_OK); /* nothing to do */
 	assert_int_equal(ask(*state, "test.sqlite", "SELECT x FROM t"), 6);
 	/* A step that fails leaves the old version whole. */
-	schema = (struct store_schema){0x1234, broken, 4, 0};
+	schema = (struct sqldb_schema){0x1234, broken, 4, 0};
 	assert_int_not_equal(store_schema_check(&db, &schema, true, &err), ERR_OK);
 	assert_int_equal(ask(*state, "test.sqlite", "PRAGMA user_version"), 3);
 	assert_int_equal(
@@ -821,8 +821,8 @@ static void test_readers_keep_few_pages(void **state)
 		int64_t kib = 0;
 
 		assert_int_equal(open_store(*state, write, NULL, &s, &err), ERR_OK);
-		assert_int_equal(store_db_int(&((struct store_sqlite *)s)->index,
-					      "PRAGMA cache_size", &kib, &err),
+		assert_int_equal(sqldb_int(&((struct store_sqlite *)s)->index, "PRAGMA cache_size",
+					   &kib, &err),
 				 ERR_OK);
 		assert_int_equal(kib, write ? -32768 : -2048);
 		store_close(s);

@@ -187,9 +187,9 @@ static void test_random_bytes(void **state)
 		assert_int_equal(store_text_query((struct str){bytes, len}, &arena, &match, &err),
 				 ERR_OK);
 		if (match.len) {
-			store_db_bind_str(stmt, 1, match);
+			sqldb_bind_str(stmt, 1, match);
 			assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-			store_db_done(stmt);
+			sqldb_done(stmt);
 		}
 		arena_release(&arena);
 	}

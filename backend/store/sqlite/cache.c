@@ -22,9 +22,9 @@ static enum err_code commit(struct store_sqlite *s, struct err *err)
 		s->cache_pending = 0;
 		return ERR_OK;
 	}
-	code = store_db_stmt(&s->cache, CACHE_COMMIT, &stmt, err);
+	code = sqldb_stmt(&s->cache, CACHE_COMMIT, &stmt, err);
 	if (!code)
-		code = store_db_run(&s->cache, stmt, "saving embeddings", err);
+		code = sqldb_run(&s->cache, stmt, "saving embeddings", err);
 	if (code && !sqlite3_get_autocommit(s->cache.handle))
 		(void)sqlite3_exec(s->cache.handle, "ROLLBACK", NULL, NULL, NULL);
 	s->cache_pending = 0;
@@ -53,10 +53,10 @@ enum err_code store_sqlite_cache_get(struct store *base, struct str model,
 	if (code == ERR_NOTFOUND)
 		return ERR_OK;
 	if (!code)
-		code = store_db_stmt(&s->cache, CACHE_GET, &stmt, err);
+		code = sqldb_stmt(&s->cache, CACHE_GET, &stmt, err);
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, model);
+	sqldb_bind_str(stmt, 1, model);
 	(void)sqlite3_bind_blob(stmt, 2, hash, STORE_HASH_SIZE, SQLITE_STATIC);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) {
@@ -69,9 +69,9 @@ enum err_code store_sqlite_cache_get(struct store *base, struct str model,
 			*found = store_floats_finite(vector, dimension);
 		}
 	} else if (rc != SQLITE_DONE) {
-		code = store_db_fail(&s->cache, rc, "looking for an embedding", err);
+		code = sqldb_fail(&s->cache, rc, "looking for an embedding", err);
 	}
-	store_db_done(stmt);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -98,19 +98,19 @@ enum err_code store_sqlite_cache_put(struct store *base, struct str model,
 		return err_set(err, ERR_NOMEM, "out of memory caching an embedding");
 	store_floats_encode(vector, dimension, blob);
 	if (sqlite3_get_autocommit(s->cache.handle)) {
-		code = store_db_stmt(&s->cache, CACHE_BEGIN, &stmt, err);
+		code = sqldb_stmt(&s->cache, CACHE_BEGIN, &stmt, err);
 		if (!code)
-			code = store_db_run(&s->cache, stmt, "caching embeddings", err);
+			code = sqldb_run(&s->cache, stmt, "caching embeddings", err);
 		s->cache_pending = 0;
 		s->cache_since_us = now;
 	}
 	if (!code)
-		code = store_db_stmt(&s->cache, CACHE_PUT, &stmt, err);
+		code = sqldb_stmt(&s->cache, CACHE_PUT, &stmt, err);
 	if (!code) {
-		store_db_bind_str(stmt, 1, model);
+		sqldb_bind_str(stmt, 1, model);
 		(void)sqlite3_bind_blob(stmt, 2, hash, STORE_HASH_SIZE, SQLITE_STATIC);
 		(void)sqlite3_bind_blob64(stmt, 3, blob, dimension * sizeof(float), SQLITE_STATIC);
-		code = store_db_run(&s->cache, stmt, "caching an embedding", err);
+		code = sqldb_run(&s->cache, stmt, "caching an embedding", err);
 	}
 	if (!code && (++s->cache_pending >= BATCH_PUTS || now - s->cache_since_us >= BATCH_US))
 		code = commit(s, err);

@@ -13,32 +13,32 @@ enum err_code store_sqlite_put_links(struct store_sqlite *s, const struct store_
 	enum err_code code = ERR_OK;
 
 	for (size_t i = 0; i < document->link_count && !code; i++) {
-		code = store_db_stmt(&s->index, INDEX_PUT_LINK, &stmt, err);
+		code = sqldb_stmt(&s->index, INDEX_PUT_LINK, &stmt, err);
 		if (code)
 			return code;
-		store_db_bind_str(stmt, 1, document->links[i].host);
+		sqldb_bind_str(stmt, 1, document->links[i].host);
 		(void)sqlite3_bind_int64(stmt, 2, id);
 		(void)sqlite3_bind_int64(stmt, 3, (int64_t)document->links[i].context);
-		code = store_db_run(&s->index, stmt, "writing a link", err);
+		code = sqldb_run(&s->index, stmt, "writing a link", err);
 	}
 	if (code || !document->print || !document->link_count)
 		return code;
-	code = store_db_stmt(&s->index, INDEX_PUT_PRINT, &stmt, err);
+	code = sqldb_stmt(&s->index, INDEX_PUT_PRINT, &stmt, err);
 	if (code)
 		return code;
 	(void)sqlite3_bind_int64(stmt, 1, id);
 	(void)sqlite3_bind_blob64(stmt, 2, document->print, STORE_PRINT_SIZE, SQLITE_STATIC);
-	return store_db_run(&s->index, stmt, "writing a print", err);
+	return sqldb_run(&s->index, stmt, "writing a print", err);
 }
 
 static void visit_address(const struct store_host_sink *sink, sqlite3_stmt *stmt)
 {
-	sink->address(sink->ctx, store_db_column_str(stmt, 0));
+	sink->address(sink->ctx, sqldb_column_str(stmt, 0));
 }
 
 static void visit_witness(const struct store_host_sink *sink, sqlite3_stmt *stmt)
 {
-	struct store_witness witness = {.host = store_db_column_str(stmt, 0),
+	struct store_witness witness = {.host = sqldb_column_str(stmt, 0),
 					.document_id = sqlite3_column_int64(stmt, 1),
 					.context = (uint64_t)sqlite3_column_int64(stmt, 2)};
 
@@ -58,8 +58,8 @@ static enum err_code visit_rows(struct store_sqlite *s, sqlite3_stmt *stmt,
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
 		visit(sink, stmt);
 	if (rc != SQLITE_DONE)
-		code = store_db_fail(&s->index, rc, "reading links", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "reading links", err);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -67,7 +67,7 @@ static enum err_code visit_rows(struct store_sqlite *s, sqlite3_stmt *stmt,
 static enum err_code has_links(struct store_sqlite *s, bool *any, struct err *err)
 {
 	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, INDEX_HAS_LINKS, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_HAS_LINKS, &stmt, err);
 	int rc;
 
 	if (code)
@@ -75,8 +75,8 @@ static enum err_code has_links(struct store_sqlite *s, bool *any, struct err *er
 	rc = sqlite3_step(stmt);
 	*any = rc == SQLITE_ROW && sqlite3_column_int(stmt, 0) > 0;
 	if (rc != SQLITE_ROW)
-		code = store_db_fail(&s->index, rc, "looking for links", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "looking for links", err);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -86,7 +86,7 @@ enum err_code store_sqlite_hosts(struct store *base, size_t least,
 	struct store_sqlite *s = sqlite_of(base);
 	sqlite3_stmt *stmt;
 	bool links = false;
-	enum err_code code = store_db_stmt(&s->index, INDEX_ORIGINS, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_ORIGINS, &stmt, err);
 
 	if (!code)
 		code = visit_rows(s, stmt, sink, visit_address, err);
@@ -94,7 +94,7 @@ enum err_code store_sqlite_hosts(struct store *base, size_t least,
 		code = has_links(s, &links, err);
 	if (code || !links)
 		return code;
-	code = store_db_stmt(&s->index, INDEX_WITNESSES, &stmt, err);
+	code = sqldb_stmt(&s->index, INDEX_WITNESSES, &stmt, err);
 	if (code)
 		return code;
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)least);

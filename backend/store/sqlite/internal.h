@@ -2,8 +2,7 @@
 #ifndef DOCS_BOT_STORE_SQLITE_INTERNAL_H
 #define DOCS_BOT_STORE_SQLITE_INTERNAL_H
 
-#include <sqlite3.h>
-
+#include "base/sqldb.h"
 #include "base/vec.h"
 #include "base/veci8.h"
 #include "store/sqlite/sqlite.h"
@@ -12,7 +11,7 @@
 #define STORE_CACHE_FILE "embeddings.sqlite"
 #define STORE_LOCK_FILE  "index.lock"
 
-/* --- db.c: one database file with its prepared statements --- */
+/* --- db.c: the statements of both files --- */
 
 enum store_index_stmt {
 	INDEX_BEGIN_READ,
@@ -70,62 +69,21 @@ enum store_cache_stmt {
 	CACHE_STMT_COUNT
 };
 
-struct store_db {
-	sqlite3 *handle; /* NULL: not open */
-	char *path;      /* owned */
-	const char *const *sql;
-	sqlite3_stmt *stmts[INDEX_STMT_COUNT]; /* prepared when first used */
-	size_t stmt_count;
-	const char *advice; /* what to do when the file is damaged */
-};
-
-/* The statement, prepared and reset. Owned by the db; store_db_done() after use. */
-enum err_code store_db_stmt(struct store_db *db, size_t which, sqlite3_stmt **out,
-			    struct err *err) WARN_UNUSED;
-
-/* Ends a statement (and with it the read transaction it may hold); NULL is fine. */
-void store_db_done(sqlite3_stmt *stmt);
-
-/* Runs a prepared statement that returns no rows, and ends it. */
-enum err_code store_db_run(struct store_db *db, sqlite3_stmt *stmt, const char *doing,
-			   struct err *err) WARN_UNUSED;
-
-/* Translates a result code of SQLite; `doing` completes "while …" in the message. */
-enum err_code store_db_fail(const struct store_db *db, int rc, const char *doing, struct err *err);
-
-/* Text and blobs are not copied: they must live until the statement has ended. */
-void store_db_bind_str(sqlite3_stmt *stmt, int index, struct str text);
-struct str store_db_column_str(sqlite3_stmt *stmt, int column); /* valid until the next step */
-
-/* Runs literal SQL. */
-enum err_code store_db_exec(struct store_db *db, const char *sql, const char *doing,
-			    struct err *err) WARN_UNUSED;
-enum err_code store_db_int(struct store_db *db, const char *sql, int64_t *out,
-			   struct err *err) WARN_UNUSED;
-
-void store_db_close(struct store_db *db, const struct alloc *alloc);
+_Static_assert(INDEX_STMT_COUNT <= SQLDB_STATEMENTS, "raise SQLDB_STATEMENTS");
 
 extern const char *const store_index_sql[INDEX_STMT_COUNT];
 extern const char *const store_cache_sql[CACHE_STMT_COUNT];
 
 /* --- schema.c --- */
 
-/* One step of a schema: step i leads from version i to version i + 1. */
-struct store_schema {
-	int32_t application_id;
-	const char *const *steps;
-	size_t step_count;
-	size_t readable_from; /* oldest version that readers take as it is; 0: the newest */
-};
-
-extern const struct store_schema store_index_schema, store_cache_schema;
+extern const struct sqldb_schema store_index_schema, store_cache_schema;
 
 /*
  * Checks that the open file is ours and of a version this program knows. `write`: creates the
  * schema in an empty file and brings an older one up to date, in one transaction. Otherwise an
  * empty file is ERR_NOTFOUND and one older than readable_from ERR_UNSUPPORTED.
  */
-enum err_code store_schema_check(struct store_db *db, const struct store_schema *schema, bool write,
+enum err_code store_schema_check(struct sqldb *db, const struct sqldb_schema *schema, bool write,
 				 struct err *err) WARN_UNUSED;
 
 /* --- the instance --- */
@@ -144,7 +102,7 @@ struct store_sqlite {
 	const struct logger *log;
 	const struct vec_ops *vec;
 	const struct veci8_ops *codes;
-	struct store_db index, cache;
+	struct sqldb index, cache;
 	struct store_stemmer stemmer;
 	bool writable;
 	struct store_vectors *vectors;

@@ -12,8 +12,8 @@ static enum err_code read_listed(sqlite3_stmt *stmt, struct arena *arena, struct
 	const char *bytes = sqlite3_column_blob(stmt, 2);
 	struct str marks = {bytes ? bytes : "", (size_t)sqlite3_column_bytes(stmt, 2)};
 
-	out->path = arena_str(arena, store_db_column_str(stmt, 0));
-	out->version = arena_str(arena, store_db_column_str(stmt, 1));
+	out->path = arena_str(arena, sqldb_column_str(stmt, 0));
+	out->version = arena_str(arena, sqldb_column_str(stmt, 1));
 	out->marks = arena_str(arena, marks);
 	out->archived = sqlite3_column_int(stmt, 3) != 0;
 	out->chunks = (uint64_t)sqlite3_column_int64(stmt, 4);
@@ -28,11 +28,11 @@ enum err_code store_sqlite_list(struct store *base, struct str source, struct ar
 	sqlite3_stmt *stmt;
 	size_t capacity = 0;
 	int rc = SQLITE_DONE;
-	enum err_code code = store_db_stmt(&s->index, INDEX_LIST, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_LIST, &stmt, err);
 
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, source);
+	sqldb_bind_str(stmt, 1, source);
 	while (!code && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		if (out->count == capacity) {
 			size_t grown = capacity ? capacity * 2 : 64;
@@ -51,7 +51,7 @@ enum err_code store_sqlite_list(struct store *base, struct str source, struct ar
 		out->count += code == ERR_OK;
 	}
 	if (!code && rc != SQLITE_DONE)
-		code = store_db_fail(&s->index, rc, "listing documents", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "listing documents", err);
+	sqldb_done(stmt);
 	return code;
 }

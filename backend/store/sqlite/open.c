@@ -56,7 +56,7 @@ static bool is_missing(const char *path)
 }
 
 /* Opens db->path and checks its schema. On failure the caller closes the db. */
-static enum err_code open_file(struct store_db *db, const struct store_schema *schema, bool write,
+static enum err_code open_file(struct sqldb *db, const struct sqldb_schema *schema, bool write,
 			       int busy_ms, struct err *err)
 {
 	/* READWRITE also to read: a reader of a WAL file takes part in its shared memory. */
@@ -66,17 +66,17 @@ static enum err_code open_file(struct store_db *db, const struct store_schema *s
 	enum err_code code;
 
 	if (rc != SQLITE_OK)
-		return store_db_fail(db, rc, "opening it", err);
+		return sqldb_fail(db, rc, "opening it", err);
 	(void)sqlite3_busy_timeout(db->handle, busy_ms);
 	/* The file may come from elsewhere: nothing in it may call what SQLite deems unsafe. */
 	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
-	code = store_db_exec(db, COMMON_PRAGMAS, "opening it", err);
+	code = sqldb_exec(db, COMMON_PRAGMAS, "opening it", err);
 	if (!code)
-		code = store_db_exec(db, write ? WRITER_CACHE : READER_CACHE, "opening it", err);
+		code = sqldb_exec(db, write ? WRITER_CACHE : READER_CACHE, "opening it", err);
 	if (!code)
 		code = store_schema_check(db, schema, write, err);
 	if (!code && !write)
-		code = store_db_exec(db, "PRAGMA query_only = ON", "opening it", err);
+		code = sqldb_exec(db, "PRAGMA query_only = ON", "opening it", err);
 	return code;
 }
 
@@ -87,8 +87,8 @@ static void store_sqlite_close(struct store *base)
 	store_sqlite_rollback(base);
 	store_sqlite_release(base);
 	store_stemmer_close(s);
-	store_db_close(&s->cache, s->alloc);
-	store_db_close(&s->index, s->alloc);
+	sqldb_close(&s->cache, s->alloc);
+	sqldb_close(&s->index, s->alloc);
 	if (s->own_vectors)
 		store_vectors_free(s->vectors);
 	alloc_free(s->alloc, s->cache_key);
@@ -182,6 +182,8 @@ enum err_code store_sqlite_open(const struct store_sqlite_options *options,
 	s->index.advice = "remove it and run `docs-bot index` to make it again";
 	s->cache.sql = store_cache_sql;
 	s->cache.stmt_count = CACHE_STMT_COUNT;
+	s->index.on_full = s->cache.on_full =
+		"free some space and run again; what was published before is unchanged";
 	s->cache.advice = "remove it, it is a cache and will be made again";
 	code = open_index(s, options->data_dir, err);
 	if (!code && !s->vectors) {

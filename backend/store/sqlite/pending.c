@@ -23,21 +23,21 @@ enum err_code store_sqlite_put_pending(struct store_sqlite *s, const struct stor
 {
 	struct str text = chunk->embed_text;
 	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, INDEX_PUT_PENDING, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_PUT_PENDING, &stmt, err);
 
 	if (code)
 		return code;
 	(void)sqlite3_bind_int64(stmt, 1, chunk_id);
 	(void)sqlite3_bind_int(stmt, 2, turn_of(chunk->unit));
 	if (text.len && !str_eq(text, chunk->text))
-		store_db_bind_str(stmt, 3, text);
-	return store_db_run(&s->index, stmt, "writing a chunk", err);
+		sqldb_bind_str(stmt, 3, text);
+	return sqldb_run(&s->index, stmt, "writing a chunk", err);
 }
 
 enum err_code store_sqlite_has_pending(struct store_sqlite *s, bool *any, struct err *err)
 {
 	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, INDEX_HAS_PENDING, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_HAS_PENDING, &stmt, err);
 	int rc;
 
 	if (code)
@@ -46,8 +46,8 @@ enum err_code store_sqlite_has_pending(struct store_sqlite *s, bool *any, struct
 	if (rc == SQLITE_ROW)
 		*any = sqlite3_column_int(stmt, 0) != 0;
 	else
-		code = store_db_fail(&s->index, rc, "looking for chunks without vectors", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "looking for chunks without vectors", err);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -64,14 +64,14 @@ enum err_code store_sqlite_pending(struct store *base, const struct store_pendin
 
 	if (!items)
 		return arena_fail(arena, err);
-	code = store_db_stmt(&s->index, INDEX_PENDING, &stmt, err);
+	code = sqldb_stmt(&s->index, INDEX_PENDING, &stmt, err);
 	if (code)
 		return code;
 	(void)sqlite3_bind_int(stmt, 1, after ? after->turn : -1);
 	(void)sqlite3_bind_int64(stmt, 2, after ? after->id : 0);
 	(void)sqlite3_bind_int64(stmt, 3, max > INT32_MAX ? INT32_MAX : (int64_t)max);
 	while (count < max && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct str text = arena_str(arena, store_db_column_str(stmt, 2));
+		struct str text = arena_str(arena, sqldb_column_str(stmt, 2));
 
 		if (!text.ptr) {
 			code = arena_fail(arena, err);
@@ -82,8 +82,8 @@ enum err_code store_sqlite_pending(struct store *base, const struct store_pendin
 							.text = text};
 	}
 	if (!code && rc != SQLITE_DONE && rc != SQLITE_ROW)
-		code = store_db_fail(&s->index, rc, "looking for chunks without vectors", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "looking for chunks without vectors", err);
+	sqldb_done(stmt);
 	if (!code)
 		*out = (struct store_pending_list){items, count};
 	return code;
@@ -146,18 +146,18 @@ enum err_code store_sqlite_set_vector(struct store *base, int64_t pending_id, co
 	if (!blob)
 		return err_set(err, ERR_NOMEM, "out of memory writing a vector");
 	store_floats_encode(vector, s->dimension, blob);
-	code = store_db_stmt(&s->index, INDEX_SET_VECTOR, &stmt, err);
+	code = sqldb_stmt(&s->index, INDEX_SET_VECTOR, &stmt, err);
 	if (!code) {
 		(void)sqlite3_bind_int64(stmt, 1, pending_id);
 		(void)sqlite3_bind_blob64(stmt, 2, blob, s->dimension * sizeof(float),
 					  SQLITE_STATIC);
-		code = store_db_run(&s->index, stmt, "writing a vector", err);
+		code = sqldb_run(&s->index, stmt, "writing a vector", err);
 	}
 	if (!code)
-		code = store_db_stmt(&s->index, INDEX_DELETE_PENDING, &stmt, err);
+		code = sqldb_stmt(&s->index, INDEX_DELETE_PENDING, &stmt, err);
 	if (!code) {
 		(void)sqlite3_bind_int64(stmt, 1, pending_id);
-		code = store_db_run(&s->index, stmt, "writing a vector", err);
+		code = sqldb_run(&s->index, stmt, "writing a vector", err);
 	}
 	s->failed |= code != ERR_OK;
 	alloc_free(s->alloc, blob);

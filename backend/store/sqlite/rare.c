@@ -41,7 +41,7 @@ static enum err_code stemmer_open(struct store_sqlite *s, struct err *err)
 	if (rc == SQLITE_OK && api)
 		rc = stemmer->tokenizer.xCreate(user, options, 3, &stemmer->instance);
 	if (rc != SQLITE_OK)
-		return store_db_fail(&s->index, rc, "opening its tokenizer", err);
+		return sqldb_fail(&s->index, rc, "opening its tokenizer", err);
 	return api ? ERR_OK
 		   : err_set(err, ERR_UNSUPPORTED, "this SQLite does not show its tokenizers");
 }
@@ -81,17 +81,17 @@ enum err_code store_sqlite_word_rows(struct store_sqlite *s, struct str word, in
 	int rc = s->stemmer.tokenizer.xTokenize(s->stemmer.instance, &stem, FTS5_TOKENIZE_QUERY,
 						word.ptr, (int)word.len, keep_token);
 	if (rc != SQLITE_OK)
-		return store_db_fail(&s->index, rc, "reading a word", err);
-	code = store_db_stmt(&s->index, INDEX_WORD_ROWS, &stmt, err);
+		return sqldb_fail(&s->index, rc, "reading a word", err);
+	code = sqldb_stmt(&s->index, INDEX_WORD_ROWS, &stmt, err);
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, (struct str){stem.text, stem.len});
+	sqldb_bind_str(stmt, 1, (struct str){stem.text, stem.len});
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		*rows = sqlite3_column_int64(stmt, 0);
 	else if (rc != SQLITE_DONE)
-		code = store_db_fail(&s->index, rc, "counting a word", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "counting a word", err);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -114,7 +114,7 @@ enum err_code store_sqlite_word_sections(struct store *base, const struct str *w
 {
 	struct store_sqlite *s = (struct store_sqlite *)base;
 	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, INDEX_SECTION_COUNT, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_SECTION_COUNT, &stmt, err);
 	*total = 0;
 	if (code)
 		return code;
@@ -122,8 +122,8 @@ enum err_code store_sqlite_word_sections(struct store *base, const struct str *w
 	if (rc == SQLITE_ROW)
 		*total = (uint64_t)sqlite3_column_int64(stmt, 0);
 	else
-		code = store_db_fail(&s->index, rc, "counting its sections", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "counting its sections", err);
+	sqldb_done(stmt);
 	for (size_t i = 0; i < count && !code; i++) {
 		char name[STEM_MAX];
 		int64_t rows = 0;

@@ -24,7 +24,7 @@ enum err_code store_sqlite_state(struct store_sqlite *s, struct arena *arena,
 {
 	sqlite3_stmt *stmt;
 	int rc;
-	enum err_code code = store_db_stmt(&s->index, INDEX_STATE, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_STATE, &stmt, err);
 
 	*out = (struct store_state){0};
 	if (!code)
@@ -39,15 +39,15 @@ enum err_code store_sqlite_state(struct store_sqlite *s, struct arena *arena,
 		out->published_ms = sqlite3_column_int64(stmt, 3);
 		out->dimension = (size_t)sqlite3_column_int64(stmt, 4);
 		if (arena) {
-			out->model = arena_str(arena, store_db_column_str(stmt, 5));
-			out->cache_key = arena_str(arena, store_db_column_str(stmt, 6));
+			out->model = arena_str(arena, sqldb_column_str(stmt, 5));
+			out->cache_key = arena_str(arena, sqldb_column_str(stmt, 6));
 			code = out->model.ptr && out->cache_key.ptr ? ERR_OK
 								    : arena_fail(arena, err);
 		}
 	} else {
-		code = store_db_fail(&s->index, rc, "reading its settings", err);
+		code = sqldb_fail(&s->index, rc, "reading its settings", err);
 	}
-	store_db_done(stmt);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -72,14 +72,14 @@ static uint64_t count_cache(struct store_sqlite *s)
 	if (code == ERR_NOTFOUND)
 		return 0;
 	if (!code)
-		code = store_db_stmt(&s->cache, CACHE_COUNT, &stmt, &err);
+		code = sqldb_stmt(&s->cache, CACHE_COUNT, &stmt, &err);
 	if (!code) {
 		rc = sqlite3_step(stmt);
 		if (rc == SQLITE_ROW)
 			count = (uint64_t)sqlite3_column_int64(stmt, 0);
 		else
-			code = store_db_fail(&s->cache, rc, "counting embeddings", &err);
-		store_db_done(stmt);
+			code = sqldb_fail(&s->cache, rc, "counting embeddings", &err);
+		sqldb_done(stmt);
 	}
 	if (code)
 		log_warn(s->log, "store", "%s", err.message);
@@ -92,7 +92,7 @@ enum err_code store_sqlite_stats(struct store *base, struct arena *arena, struct
 	struct store_sqlite *s = sqlite_of(base);
 	sqlite3_stmt *stmt;
 	int rc;
-	enum err_code code = store_db_stmt(&s->index, INDEX_STATS, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_STATS, &stmt, err);
 
 	*out = (struct store_stats){0};
 	if (!code)
@@ -107,13 +107,13 @@ enum err_code store_sqlite_stats(struct store *base, struct arena *arena, struct
 		out->generation = (uint64_t)sqlite3_column_int64(stmt, 3);
 		out->published_ms = sqlite3_column_int64(stmt, 4);
 		out->dimension = (size_t)sqlite3_column_int64(stmt, 5);
-		out->model = arena_str(arena, store_db_column_str(stmt, 6));
+		out->model = arena_str(arena, sqldb_column_str(stmt, 6));
 		out->pending_chunks = (uint64_t)sqlite3_column_int64(stmt, 7);
 		code = out->model.ptr ? ERR_OK : arena_fail(arena, err);
 	} else {
-		code = store_db_fail(&s->index, rc, "counting documents", err);
+		code = sqldb_fail(&s->index, rc, "counting documents", err);
 	}
-	store_db_done(stmt);
+	sqldb_done(stmt);
 	if (!code)
 		out->cached_embeddings = count_cache(s);
 	return code;
@@ -162,10 +162,10 @@ enum err_code store_sqlite_search_text(struct store *base, enum store_text_scope
 		code = store_sqlite_rarest(s, match, arena, &match, err);
 	if (code || !match.len || !k)
 		return code;
-	code = store_db_stmt(&s->index, which, &stmt, err);
+	code = sqldb_stmt(&s->index, which, &stmt, err);
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, match);
+	sqldb_bind_str(stmt, 1, match);
 	(void)sqlite3_bind_int64(stmt, 2, k > INT32_MAX ? INT32_MAX : (int64_t)k);
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct store_hit hit = {
@@ -181,8 +181,8 @@ enum err_code store_sqlite_search_text(struct store *base, enum store_text_scope
 		}
 	}
 	if (!code && rc != SQLITE_DONE)
-		code = store_db_fail(&s->index, rc, "searching text", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "searching text", err);
+	sqldb_done(stmt);
 	if (!code)
 		*out = hits;
 	return code;
@@ -197,7 +197,7 @@ enum err_code store_sqlite_passage(struct store *base, int64_t document_id, uint
 				&out->text,   &out->repo,    &out->version};
 	sqlite3_stmt *stmt;
 	int rc;
-	enum err_code code = store_db_stmt(&s->index, INDEX_PASSAGE, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_PASSAGE, &stmt, err);
 
 	*out = (struct store_passage){.document_id = document_id, .section = section};
 	if (code)
@@ -208,7 +208,7 @@ enum err_code store_sqlite_passage(struct store *base, int64_t document_id, uint
 	if (rc == SQLITE_ROW) {
 		out->level = sqlite3_column_int(stmt, 0);
 		for (size_t i = 0; !code && i < sizeof(fields) / sizeof(fields[0]); i++) {
-			*fields[i] = arena_str(arena, store_db_column_str(stmt, (int)i + 1));
+			*fields[i] = arena_str(arena, sqldb_column_str(stmt, (int)i + 1));
 			if (!fields[i]->ptr)
 				code = arena_fail(arena, err);
 		}
@@ -221,9 +221,9 @@ enum err_code store_sqlite_passage(struct store *base, int64_t document_id, uint
 			       "changed since the search",
 			       section, (long long)document_id, s->index.path);
 	} else {
-		code = store_db_fail(&s->index, rc, "reading a section", err);
+		code = sqldb_fail(&s->index, rc, "reading a section", err);
 	}
-	store_db_done(stmt);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -234,7 +234,7 @@ enum err_code store_sqlite_chunk_text(struct store *base, int64_t document_id, e
 	struct store_sqlite *s = sqlite_of(base);
 	sqlite3_stmt *stmt;
 	int rc;
-	enum err_code code = store_db_stmt(&s->index, INDEX_CHUNK_TEXT, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_CHUNK_TEXT, &stmt, err);
 
 	*out = STR("");
 	if (code)
@@ -244,7 +244,7 @@ enum err_code store_sqlite_chunk_text(struct store *base, int64_t document_id, e
 	(void)sqlite3_bind_int64(stmt, 3, ordinal);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) {
-		*out = arena_str(arena, store_db_column_str(stmt, 0));
+		*out = arena_str(arena, sqldb_column_str(stmt, 0));
 		code = out->ptr ? ERR_OK : arena_fail(arena, err);
 	} else if (rc == SQLITE_DONE) {
 		code = err_set(err, ERR_NOTFOUND,
@@ -252,9 +252,9 @@ enum err_code store_sqlite_chunk_text(struct store *base, int64_t document_id, e
 			       "changed since the search",
 			       ordinal, (long long)document_id, s->index.path);
 	} else {
-		code = store_db_fail(&s->index, rc, "reading a chunk", err);
+		code = sqldb_fail(&s->index, rc, "reading a chunk", err);
 	}
-	store_db_done(stmt);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -268,7 +268,7 @@ enum err_code store_sqlite_document_info(struct store *base, int64_t document_id
 	size_t count = sizeof(fields) / sizeof(fields[0]);
 	sqlite3_stmt *stmt;
 	int rc;
-	enum err_code code = store_db_stmt(&s->index, INDEX_DOCUMENT_INFO, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_DOCUMENT_INFO, &stmt, err);
 
 	*out = (struct store_document_info){0};
 	if (code)
@@ -277,7 +277,7 @@ enum err_code store_sqlite_document_info(struct store *base, int64_t document_id
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) {
 		for (size_t i = 0; !code && i < count; i++) {
-			*fields[i] = arena_str(arena, store_db_column_str(stmt, (int)i));
+			*fields[i] = arena_str(arena, sqldb_column_str(stmt, (int)i));
 			if (!fields[i]->ptr)
 				code = arena_fail(arena, err);
 		}
@@ -289,9 +289,9 @@ enum err_code store_sqlite_document_info(struct store *base, int64_t document_id
 			       "search",
 			       (long long)document_id, s->index.path);
 	} else {
-		code = store_db_fail(&s->index, rc, "reading a document", err);
+		code = sqldb_fail(&s->index, rc, "reading a document", err);
 	}
-	store_db_done(stmt);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -301,11 +301,11 @@ enum err_code store_sqlite_find_document(struct store *base, struct str path, in
 	struct store_sqlite *s = sqlite_of(base);
 	sqlite3_stmt *stmt;
 	int rc;
-	enum err_code code = store_db_stmt(&s->index, INDEX_DOCUMENT_BY_PATH, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_DOCUMENT_BY_PATH, &stmt, err);
 
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, path);
+	sqldb_bind_str(stmt, 1, path);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) {
 		*document_id = sqlite3_column_int64(stmt, 0);
@@ -314,8 +314,8 @@ enum err_code store_sqlite_find_document(struct store *base, struct str path, in
 		code = err_set(err, ERR_NOTFOUND, "there is no page %.*s in the index",
 			       (int)(path.len < 200 ? path.len : 200), path.ptr);
 	} else {
-		code = store_db_fail(&s->index, rc, "looking for a page", err);
+		code = sqldb_fail(&s->index, rc, "looking for a page", err);
 	}
-	store_db_done(stmt);
+	sqldb_done(stmt);
 	return code;
 }

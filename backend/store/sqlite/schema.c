@@ -119,46 +119,19 @@ static const char *const index_steps[] = {index_v1, index_v2, index_v3,
 static const char *const cache_steps[] = {cache_v1};
 
 /* "DBOT", "DBOE". Readers do without the tables of version 6. */
-const struct store_schema store_index_schema = {0x44424f54, index_steps, 6, 5};
-const struct store_schema store_cache_schema = {0x44424f45, cache_steps, 1, 0};
+const struct sqldb_schema store_index_schema = {0x44424f54, index_steps, 6, 5};
+const struct sqldb_schema store_cache_schema = {0x44424f45, cache_steps, 1, 0};
 
-static enum err_code apply_steps(struct store_db *db, const struct store_schema *schema,
-				 struct err *err)
-{
-	char *pragmas = NULL;
-	int64_t version;
-	/* Another process may have migrated while we waited for the lock: look again inside. */
-	enum err_code code = store_db_exec(db, "BEGIN IMMEDIATE", "preparing its tables", err);
-
-	if (code)
-		return code;
-	code = store_db_int(db, "PRAGMA user_version", &version, err);
-	for (size_t i = (size_t)version; !code && i < schema->step_count; i++)
-		code = store_db_exec(db, schema->steps[i], "preparing its tables", err);
-	if (!code) {
-		pragmas = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;",
-					  (int)schema->application_id, (int)schema->step_count);
-		code = pragmas ? store_db_exec(db, pragmas, "preparing its tables", err)
-			       : err_set(err, ERR_NOMEM, "out of memory opening %s", db->path);
-		sqlite3_free(pragmas);
-	}
-	if (!code)
-		code = store_db_exec(db, "COMMIT", "preparing its tables", err);
-	if (code && !sqlite3_get_autocommit(db->handle))
-		(void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
-	return code;
-}
-
-enum err_code store_schema_check(struct store_db *db, const struct store_schema *schema, bool write,
+enum err_code store_schema_check(struct sqldb *db, const struct sqldb_schema *schema, bool write,
 				 struct err *err)
 {
 	int64_t application_id, version, objects;
-	enum err_code code = store_db_int(db, "PRAGMA application_id", &application_id, err);
+	enum err_code code = sqldb_int(db, "PRAGMA application_id", &application_id, err);
 
 	if (!code)
-		code = store_db_int(db, "PRAGMA user_version", &version, err);
+		code = sqldb_int(db, "PRAGMA user_version", &version, err);
 	if (!code)
-		code = store_db_int(db, "SELECT count(*) FROM sqlite_schema", &objects, err);
+		code = sqldb_int(db, "SELECT count(*) FROM sqlite_schema", &objects, err);
 	if (code)
 		return code;
 	if (!application_id && !version && !objects) {
@@ -187,8 +160,8 @@ enum err_code store_schema_check(struct store_db *db, const struct store_schema 
 	if (!write)
 		return ERR_OK;
 	/* Only now is the file known to be ours to change. WAL is what lets readers go on reading. */
-	code = store_db_exec(db, "PRAGMA journal_mode = WAL", "switching to WAL", err);
+	code = sqldb_exec(db, "PRAGMA journal_mode = WAL", "switching to WAL", err);
 	if (!code && version < (int64_t)schema->step_count)
-		code = apply_steps(db, schema, err);
+		code = sqldb_migrate(db, schema, err);
 	return code;
 }

@@ -59,14 +59,14 @@ static enum err_code find_near(struct store_sqlite *s, struct str word, struct a
 	sqlite3_stmt *stmt;
 	int64_t most = 0;
 	int rc;
-	enum err_code code = store_db_stmt(&s->index, INDEX_WORDS, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_WORDS, &stmt, err);
 	*out = STR("");
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, str_c(low));
-	store_db_bind_str(stmt, 2, str_c(high));
+	sqldb_bind_str(stmt, 1, str_c(low));
+	sqldb_bind_str(stmt, 2, str_c(high));
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && !code) {
-		struct str stem = store_db_column_str(stmt, 0);
+		struct str stem = sqldb_column_str(stmt, 0);
 		int64_t sections = sqlite3_column_int64(stmt, 1);
 		if (sections <= most || stem.len < MIN_LETTERS - 1 || !stem_near(word, stem))
 			continue;
@@ -76,8 +76,8 @@ static enum err_code find_near(struct store_sqlite *s, struct str word, struct a
 			code = arena_fail(arena, err);
 	}
 	if (!code && rc != SQLITE_DONE)
-		code = store_db_fail(&s->index, rc, "reading its words", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "reading its words", err);
+	sqldb_done(stmt);
 	return code;
 }
 

@@ -146,7 +146,7 @@ static enum err_code count_rows(struct store_sqlite *s, int unit, size_t *count,
 {
 	sqlite3_stmt *stmt;
 	int rc;
-	enum err_code code = store_db_stmt(&s->index, INDEX_COUNT_VECTORS, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_COUNT_VECTORS, &stmt, err);
 
 	if (code)
 		return code;
@@ -155,8 +155,8 @@ static enum err_code count_rows(struct store_sqlite *s, int unit, size_t *count,
 	if (rc == SQLITE_ROW)
 		*count = (size_t)sqlite3_column_int64(stmt, 0);
 	else
-		code = store_db_fail(&s->index, rc, "counting vectors", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "counting vectors", err);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -209,7 +209,7 @@ static enum err_code load_unit(struct store_sqlite *s, struct matrix *matrix, in
 	if (!code)
 		code = allocate_unit(s, matrix, unit, count, err);
 	if (!code)
-		code = store_db_stmt(&s->index, INDEX_VECTORS, &stmt, err);
+		code = sqldb_stmt(&s->index, INDEX_VECTORS, &stmt, err);
 	if (code)
 		return code;
 	(void)sqlite3_bind_int(stmt, 1, which);
@@ -237,8 +237,8 @@ static enum err_code load_unit(struct store_sqlite *s, struct matrix *matrix, in
 		};
 	}
 	if (!code && rc != SQLITE_DONE && rc != SQLITE_ROW)
-		code = store_db_fail(&s->index, rc, "reading vectors", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "reading vectors", err);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -285,9 +285,9 @@ static enum err_code begin_read(struct store_sqlite *s, struct store_state *stat
 
 	if (!s->running)
 		end_read(s); /* of a call for which memory had run out */
-	code = store_db_stmt(&s->index, INDEX_BEGIN_READ, &stmt, err);
+	code = sqldb_stmt(&s->index, INDEX_BEGIN_READ, &stmt, err);
 	if (!code)
-		code = store_db_run(&s->index, stmt, "reading vectors", err);
+		code = sqldb_run(&s->index, stmt, "reading vectors", err);
 	return code ? code : store_sqlite_state(s, NULL, state, err);
 }
 
@@ -338,7 +338,7 @@ static enum err_code fetch_vector(void *ctx, size_t row, float *vector, struct e
 	struct store_sqlite *s = fetch->s;
 	sqlite3_stmt *stmt;
 	int rc;
-	enum err_code code = store_db_stmt(&s->index, INDEX_VECTOR, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_VECTOR, &stmt, err);
 
 	if (code)
 		return code;
@@ -350,8 +350,8 @@ static enum err_code fetch_vector(void *ctx, size_t row, float *vector, struct e
 		code = err_set(err, ERR_FORMAT, "%s is damaged (a vector is missing): %s",
 			       s->index.path, s->index.advice);
 	else
-		code = store_db_fail(&s->index, rc, "reading a vector", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "reading a vector", err);
+	sqldb_done(stmt);
 	return code;
 }
 

@@ -20,41 +20,41 @@ static enum err_code set_meta_int(struct store_sqlite *s, const char *key, int64
 				  struct err *err)
 {
 	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, INDEX_SET_META, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_SET_META, &stmt, err);
 
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, str_c(key));
+	sqldb_bind_str(stmt, 1, str_c(key));
 	(void)sqlite3_bind_int64(stmt, 2, value);
-	return store_db_run(&s->index, stmt, "saving settings", err);
+	return sqldb_run(&s->index, stmt, "saving settings", err);
 }
 
 static enum err_code set_meta_str(struct store_sqlite *s, const char *key, struct str value,
 				  struct err *err)
 {
 	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, INDEX_SET_META, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_SET_META, &stmt, err);
 
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, str_c(key));
-	store_db_bind_str(stmt, 2, value);
-	return store_db_run(&s->index, stmt, "saving settings", err);
+	sqldb_bind_str(stmt, 1, str_c(key));
+	sqldb_bind_str(stmt, 2, value);
+	return sqldb_run(&s->index, stmt, "saving settings", err);
 }
 
 static enum err_code run_plain(struct store_sqlite *s, enum store_index_stmt which,
 			       const char *doing, struct err *err)
 {
 	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, which, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, which, &stmt, err);
 
-	return code ? code : store_db_run(&s->index, stmt, doing, err);
+	return code ? code : sqldb_run(&s->index, stmt, doing, err);
 }
 
 static enum err_code has_documents(struct store_sqlite *s, bool *any, struct err *err)
 {
 	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, INDEX_HAS_DOCUMENT, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_HAS_DOCUMENT, &stmt, err);
 	int rc;
 
 	if (code)
@@ -63,8 +63,8 @@ static enum err_code has_documents(struct store_sqlite *s, bool *any, struct err
 	if (rc == SQLITE_ROW)
 		*any = sqlite3_column_int(stmt, 0) != 0;
 	else
-		code = store_db_fail(&s->index, rc, "looking for documents", err);
-	store_db_done(stmt);
+		code = sqldb_fail(&s->index, rc, "looking for documents", err);
+	sqldb_done(stmt);
 	return code;
 }
 
@@ -208,28 +208,28 @@ static enum err_code find_unchanged(struct store_sqlite *s, enum store_index_stm
 	enum err_code code = store_sqlite_check_running(s, err);
 
 	if (!code)
-		code = store_db_stmt(&s->index, which, &stmt, err);
+		code = sqldb_stmt(&s->index, which, &stmt, err);
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, source);
-	store_db_bind_str(stmt, 2, path);
-	store_db_bind_str(stmt, 3, key);
+	sqldb_bind_str(stmt, 1, source);
+	sqldb_bind_str(stmt, 2, path);
+	sqldb_bind_str(stmt, 3, key);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) {
 		id = sqlite3_column_int64(stmt, 0);
 		*same = sqlite3_column_int(stmt, 1) != 0;
 		*chunks = *same ? (uint64_t)sqlite3_column_int64(stmt, 2) : 0;
 	} else if (rc != SQLITE_DONE) {
-		code = store_db_fail(&s->index, rc, "looking for a document", err);
+		code = sqldb_fail(&s->index, rc, "looking for a document", err);
 	}
-	store_db_done(stmt);
+	sqldb_done(stmt);
 	if (code || !*same)
 		return code;
-	code = store_db_stmt(&s->index, INDEX_MARK_SEEN, &stmt, err);
+	code = sqldb_stmt(&s->index, INDEX_MARK_SEEN, &stmt, err);
 	if (!code) {
 		(void)sqlite3_bind_int64(stmt, 1, id);
 		(void)sqlite3_bind_int64(stmt, 2, s->run);
-		code = store_db_run(&s->index, stmt, "marking a document", err);
+		code = sqldb_run(&s->index, stmt, "marking a document", err);
 	}
 	s->failed |= code != ERR_OK;
 	return code;
@@ -255,30 +255,30 @@ static enum err_code put_document(struct store_sqlite *s, const struct store_doc
 				  int64_t *id, struct err *err)
 {
 	sqlite3_stmt *stmt;
-	enum err_code code = store_db_stmt(&s->index, INDEX_DELETE_DOCUMENT, &stmt, err);
+	enum err_code code = sqldb_stmt(&s->index, INDEX_DELETE_DOCUMENT, &stmt, err);
 
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, document->source);
-	store_db_bind_str(stmt, 2, document->path);
-	code = store_db_run(&s->index, stmt, "replacing a document", err);
+	sqldb_bind_str(stmt, 1, document->source);
+	sqldb_bind_str(stmt, 2, document->path);
+	code = sqldb_run(&s->index, stmt, "replacing a document", err);
 	if (!code)
-		code = store_db_stmt(&s->index, INDEX_PUT_DOCUMENT, &stmt, err);
+		code = sqldb_stmt(&s->index, INDEX_PUT_DOCUMENT, &stmt, err);
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, document->source);
-	store_db_bind_str(stmt, 2, document->path);
-	store_db_bind_str(stmt, 3, document->title);
-	store_db_bind_str(stmt, 4, document->description);
-	store_db_bind_str(stmt, 5, document->url);
-	store_db_bind_str(stmt, 6, document->type);
-	store_db_bind_str(stmt, 7, document->content_hash);
+	sqldb_bind_str(stmt, 1, document->source);
+	sqldb_bind_str(stmt, 2, document->path);
+	sqldb_bind_str(stmt, 3, document->title);
+	sqldb_bind_str(stmt, 4, document->description);
+	sqldb_bind_str(stmt, 5, document->url);
+	sqldb_bind_str(stmt, 6, document->type);
+	sqldb_bind_str(stmt, 7, document->content_hash);
 	(void)sqlite3_bind_int64(stmt, 8, s->run);
-	store_db_bind_str(stmt, 9, document->repo);
-	store_db_bind_str(stmt, 10, document->version);
+	sqldb_bind_str(stmt, 9, document->repo);
+	sqldb_bind_str(stmt, 10, document->version);
 	(void)sqlite3_bind_int(stmt, 11, document->archived);
-	store_db_bind_str(stmt, 12, document->content_id);
-	code = store_db_run(&s->index, stmt, "writing a document", err);
+	sqldb_bind_str(stmt, 12, document->content_id);
+	code = sqldb_run(&s->index, stmt, "writing a document", err);
 	*id = sqlite3_last_insert_rowid(s->index.handle);
 	return code;
 }
@@ -296,31 +296,31 @@ static enum err_code put_section(struct store_sqlite *s, const struct store_docu
 	if (words)
 		code = store_text_identifiers(section->text, arena, &identifiers, err);
 	if (!code)
-		code = store_db_stmt(&s->index, INDEX_PUT_SECTION, &stmt, err);
+		code = sqldb_stmt(&s->index, INDEX_PUT_SECTION, &stmt, err);
 	if (code)
 		return code;
 	(void)sqlite3_bind_int64(stmt, 1, id);
 	(void)sqlite3_bind_int64(stmt, 2, (int64_t)ordinal);
 	(void)sqlite3_bind_int(stmt, 3, section->level);
-	store_db_bind_str(stmt, 4, section->anchor);
-	store_db_bind_str(stmt, 5, words ? document->title : none);
-	store_db_bind_str(stmt, 6, words ? section->path : none);
-	store_db_bind_str(stmt, 7, words ? section->heading : none);
-	store_db_bind_str(stmt, 8, words ? section->text : none);
-	store_db_bind_str(stmt, 9, identifiers);
+	sqldb_bind_str(stmt, 4, section->anchor);
+	sqldb_bind_str(stmt, 5, words ? document->title : none);
+	sqldb_bind_str(stmt, 6, words ? section->path : none);
+	sqldb_bind_str(stmt, 7, words ? section->heading : none);
+	sqldb_bind_str(stmt, 8, words ? section->text : none);
+	sqldb_bind_str(stmt, 9, identifiers);
 	(void)sqlite3_bind_int64(stmt, 10, section->first_line);
 	(void)sqlite3_bind_int64(stmt, 11, section->last_line);
-	code = store_db_run(&s->index, stmt, "writing a section", err);
+	code = sqldb_run(&s->index, stmt, "writing a section", err);
 	if (!code && !words)
-		code = store_db_stmt(&s->index, INDEX_PUT_DUPLICATE, &stmt, err);
+		code = sqldb_stmt(&s->index, INDEX_PUT_DUPLICATE, &stmt, err);
 	if (code || words)
 		return code;
 	(void)sqlite3_bind_int64(stmt, 1, id);
 	(void)sqlite3_bind_int64(stmt, 2, (int64_t)ordinal);
-	store_db_bind_str(stmt, 3, section->path);
-	store_db_bind_str(stmt, 4, section->heading);
-	store_db_bind_str(stmt, 5, section->text);
-	return store_db_run(&s->index, stmt, "writing a duplicate section", err);
+	sqldb_bind_str(stmt, 3, section->path);
+	sqldb_bind_str(stmt, 4, section->heading);
+	sqldb_bind_str(stmt, 5, section->text);
+	return sqldb_run(&s->index, stmt, "writing a duplicate section", err);
 }
 
 /*
@@ -355,12 +355,12 @@ static enum err_code put_marks(struct store_sqlite *s, struct str marks, int64_t
 
 	if (!marks.len)
 		return ERR_OK;
-	code = store_db_stmt(&s->index, INDEX_PUT_MARKS, &stmt, err);
+	code = sqldb_stmt(&s->index, INDEX_PUT_MARKS, &stmt, err);
 	if (code)
 		return code;
 	(void)sqlite3_bind_int64(stmt, 1, id);
 	(void)sqlite3_bind_blob64(stmt, 2, marks.ptr, marks.len, SQLITE_STATIC);
-	return store_db_run(&s->index, stmt, "marking a document", err);
+	return sqldb_run(&s->index, stmt, "marking a document", err);
 }
 
 static enum err_code put_page(struct store_sqlite *s, const struct store_document *document,
@@ -381,15 +381,15 @@ static enum err_code put_page(struct store_sqlite *s, const struct store_documen
 		code = arena_fail(&arena, err);
 		goto out;
 	}
-	code = store_db_stmt(&s->index, INDEX_PUT_PAGE, &stmt, err);
+	code = sqldb_stmt(&s->index, INDEX_PUT_PAGE, &stmt, err);
 	if (code)
 		goto out;
 	(void)sqlite3_bind_int64(stmt, 1, id);
-	store_db_bind_str(stmt, 2, document->title);
-	store_db_bind_str(stmt, 3, words);
-	store_db_bind_str(stmt, 4, body);
-	store_db_bind_str(stmt, 5, identifiers);
-	code = store_db_run(&s->index, stmt, "writing a page", err);
+	sqldb_bind_str(stmt, 2, document->title);
+	sqldb_bind_str(stmt, 3, words);
+	sqldb_bind_str(stmt, 4, body);
+	sqldb_bind_str(stmt, 5, identifiers);
+	code = sqldb_run(&s->index, stmt, "writing a page", err);
 out:
 	arena_release(&arena);
 	return code;
@@ -425,7 +425,7 @@ static enum err_code put_chunk(struct store_sqlite *s, const struct store_chunk 
 	enum err_code code = find_vector(s, chunk, room->values, &vector, err);
 
 	if (!code)
-		code = store_db_stmt(&s->index, INDEX_PUT_CHUNK, &stmt, err);
+		code = sqldb_stmt(&s->index, INDEX_PUT_CHUNK, &stmt, err);
 	if (code)
 		return code;
 	if (vector)
@@ -437,8 +437,8 @@ static enum err_code put_chunk(struct store_sqlite *s, const struct store_chunk 
 	(void)sqlite3_bind_int64(stmt, 5, chunk->last_section);
 	(void)sqlite3_bind_blob64(stmt, 6, room->blob, vector ? s->dimension * sizeof(float) : 0,
 				  SQLITE_STATIC);
-	store_db_bind_str(stmt, 7, chunk->text);
-	code = store_db_run(&s->index, stmt, "writing a chunk", err);
+	sqldb_bind_str(stmt, 7, chunk->text);
+	code = sqldb_run(&s->index, stmt, "writing a chunk", err);
 	if (!code && !vector)
 		code = store_sqlite_put_pending(s, chunk,
 						sqlite3_last_insert_rowid(s->index.handle), err);
@@ -501,26 +501,26 @@ enum err_code store_sqlite_sweep(struct store *base, struct str source, uint64_t
 	enum err_code code = store_sqlite_check_running(s, err);
 
 	if (!code)
-		code = store_db_stmt(&s->index, INDEX_COUNT_UNSEEN, &stmt, err);
+		code = sqldb_stmt(&s->index, INDEX_COUNT_UNSEEN, &stmt, err);
 	if (code)
 		return code;
-	store_db_bind_str(stmt, 1, source);
+	sqldb_bind_str(stmt, 1, source);
 	(void)sqlite3_bind_int64(stmt, 2, s->run);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) {
 		*documents = (uint64_t)sqlite3_column_int64(stmt, 0);
 		*chunks = (uint64_t)sqlite3_column_int64(stmt, 1);
 	} else {
-		code = store_db_fail(&s->index, rc, "counting old documents", err);
+		code = sqldb_fail(&s->index, rc, "counting old documents", err);
 	}
-	store_db_done(stmt);
+	sqldb_done(stmt);
 	if (code || !*documents)
 		return code;
-	code = store_db_stmt(&s->index, INDEX_DELETE_UNSEEN, &stmt, err);
+	code = sqldb_stmt(&s->index, INDEX_DELETE_UNSEEN, &stmt, err);
 	if (!code) {
-		store_db_bind_str(stmt, 1, source);
+		sqldb_bind_str(stmt, 1, source);
 		(void)sqlite3_bind_int64(stmt, 2, s->run);
-		code = store_db_run(&s->index, stmt, "deleting old documents", err);
+		code = sqldb_run(&s->index, stmt, "deleting old documents", err);
 	}
 	s->failed |= code != ERR_OK;
 	return code;
