@@ -10,6 +10,7 @@
 #include "llm/openai/openai.h"
 #include "rerank/inproc/inproc.h"
 #include "rerank/tei/tei.h"
+#include "state/sqlite/sqlite.h"
 #include "store/sqlite/sqlite.h"
 
 /* 4096 questions of 768 dimensions take 13 MB. */
@@ -216,6 +217,27 @@ enum err_code backends_llm(struct context *ctx, struct llm **out, struct err *er
 		return ERR_OK;
 	enum err_code code = llm_openai_open(&options, ctx->alloc, out, err);
 	return code ? err_context(err, "kserve_url") : ERR_OK;
+}
+
+enum err_code backends_state(struct context *ctx, bool create, struct state **out, struct err *err)
+{
+	const struct config *config = &ctx->config;
+	struct str dir;
+	*out = NULL;
+	enum err_code code = backends_data_dir(ctx, &dir, err);
+	if (code)
+		return code;
+	const struct state_sqlite_options options = {
+		.data_dir = dir.ptr,
+		.create = create,
+		.limits = {.session_turns = (size_t)config_int(config, SET_SESSION_TURNS),
+			   .session_bytes = (size_t)config_int(config, SET_SESSION_BYTES),
+			   .session_ms = config_int(config, SET_SESSION_MINUTES) * 60000,
+			   .sessions = (size_t)config_int(config, SET_SESSIONS_MAX),
+			   .gaps = (size_t)config_int(config, SET_GAPS_MAX)},
+		.clock = ctx->clock,
+		.log = &ctx->log};
+	return state_sqlite_open(&options, ctx->alloc, out, err);
 }
 
 enum err_code backends_store(struct context *ctx, bool create, struct store_vectors *vectors,

@@ -8,6 +8,7 @@
 #include "embed/embed.h"
 #include "llm/llm.h"
 #include "source/source.h"
+#include "state/state.h"
 #include "store/store.h"
 
 struct store_vectors;
@@ -35,6 +36,12 @@ enum err_code backends_rerank(struct context *ctx, struct rerank_stage *stage,
  * The caller closes it.
  */
 enum err_code backends_llm(struct context *ctx, struct llm **out, struct err *err) WARN_UNUSED;
+/*
+ * Conversations and documentation gaps, in the data folder. Touches no file yet (state/sqlite). `create`
+ * false: for reading what is there. The caller closes it.
+ */
+enum err_code backends_state(struct context *ctx, bool create, struct state **out,
+			     struct err *err) WARN_UNUSED;
 enum err_code backends_store(struct context *ctx, bool create, struct store_vectors *vectors,
 			     struct store **out, struct err *err) WARN_UNUSED;
 /* Thread-safe form for the service's workers: everything it needs was resolved beforehand. */

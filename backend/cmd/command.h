@@ -62,6 +62,7 @@ int command_search(struct context *ctx);
 int command_ask(struct context *ctx);
 int command_route(struct context *ctx);
 int command_serve(struct context *ctx);
+int command_gaps(struct context *ctx);
 int command_eval(struct context *ctx);
 int command_model(struct context *ctx);
 int command_bench(struct context *ctx);
@@ -69,8 +70,8 @@ int command_config(struct context *ctx);
 int command_completion(struct context *ctx);
 int command_version(struct context *ctx);
 
-extern const struct option index_options[], search_options[], ask_options[], route_options[],
-	eval_options[], model_options[], bench_options[];
+extern const struct option gaps_options[], index_options[], search_options[], ask_options[],
+	route_options[], eval_options[], model_options[], bench_options[];
 
 /* The last value given for an option, or NULL. */
 const char *context_option(const struct context *ctx, const char *name);

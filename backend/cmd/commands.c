@@ -16,6 +16,8 @@ const struct command commands[] = {
 	{"serve", "", "run the service with its chat page", NULL, 0, 0, command_serve},
 	{"eval", "FILE.jsonl…", "measure retrieval and answers on question sets", eval_options, 0,
 	 64, command_eval},
+	{"gaps", "", "questions that the documentation does not answer", gaps_options, 0, 0,
+	 command_gaps},
 	{"model", "list|info|fetch|verify [NAME]", "embedding models", model_options, 1, 2,
 	 command_model},
 	{"bench", "encode|search", "figures of this machine", bench_options, 1, 1, command_bench},

@@ -106,6 +106,16 @@
 	  NULL,                                                                                    \
 	  "hosts that answers may link to beside those of the documents, comma-separated; "        \
 	  "*.example.org: all below it")                                                           \
+	X(SET_SESSION_TURNS, "session_turns", CONFIG_INT, "10", NULL, 1, 1000, NULL,               \
+	  "questions and answers of a conversation that are remembered")                           \
+	X(SET_SESSION_BYTES, "session_bytes", CONFIG_INT, "32768", NULL, 1024, 1048576, NULL,      \
+	  "their texts together; the oldest go first")                                             \
+	X(SET_SESSION_MINUTES, "session_minutes", CONFIG_INT, "60", NULL, 1, 525600, NULL,         \
+	  "how long after its last question a conversation is remembered")                         \
+	X(SET_SESSIONS_MAX, "sessions_max", CONFIG_INT, "10000", NULL, 1, 10000000, NULL,          \
+	  "conversations that are remembered; the one that rested longest goes first")             \
+	X(SET_GAPS_MAX, "gaps_max", CONFIG_INT, "10000", NULL, 1, 10000000, NULL,                  \
+	  "questions without an answer in the documentation that are kept for `gaps`")             \
 	X(SET_LISTEN, "listen", CONFIG_STRING, "127.0.0.1:8000", "DOCS_BOT_LISTEN", 0, 0, NULL,    \
 	  "address and port of the service")                                                       \
 	X(SET_PORT, "port", CONFIG_STRING, "", "PORT", 0, 0, NULL,                                 \
