@@ -47,13 +47,12 @@ static enum err_code rewrite_by_model(struct turn *turn, struct err *err)
 					    .first_token_ms = REWRITE_MS,
 					    .total_ms = REWRITE_MS,
 					    .cancelled = turn->deps->cancelled};
-	const struct llm_sink silent = {0};
 	enum err_code code = prompt_rewrite(turn->question, &turn->history,
 					    atomic_load(&turn->deps->llm->context_tokens),
 					    turn->arena, messages, err);
 	if (code)
 		return code;
-	if (llm_chat(turn->deps->llm, &request, &silent, turn->arena, &reply, &ignored))
+	if (llm_chat(turn->deps->llm, &request, NULL, turn->arena, &reply, &ignored))
 		return turn_check(turn, err); /* the query by rules stands */
 	return rewrite_accept(turn->question, &turn->history, reply.text, turn->arena, &turn->query,
 			      err);

@@ -78,6 +78,7 @@ int command_serve(struct context *ctx)
 	struct embedder *embedder = NULL;
 	struct rerank_stage stage, *rerank = NULL;
 	struct llm *llm = NULL;
+	struct state *state = NULL;
 	const struct answer_settings settings = query_answer_settings(ctx);
 	struct store_opener opener;
 	const struct config *config = &ctx->config;
@@ -106,6 +107,8 @@ int command_serve(struct context *ctx)
 	if (!code && settings.mode != ANSWER_EXTRACTIVE)
 		code = backends_llm(ctx, &llm, &err);
 	if (!code)
+		code = backends_state(ctx, true, &state, &err);
+	if (!code)
 		code = check_index(ctx, &opener, embedder, &err);
 	/* Those that wait for a model do nothing; without one, each needs a reader all the time. */
 	options.workers = options.readers;
@@ -119,6 +122,7 @@ int command_serve(struct context *ctx)
 						.rerank = rerank,
 						.llm = llm,
 						.settings = &settings,
+						.state = state,
 						.hosts = &hosts,
 						.alloc = ctx->alloc,
 						.clock = ctx->clock,
@@ -127,6 +131,7 @@ int command_serve(struct context *ctx)
 		code = serve_run(&options, &deps, announce, NULL, &err);
 	}
 	int status = code ? context_fail(ctx, &err) : EXIT_DONE;
+	state_close(state);
 	llm_close(llm);
 	embed_close(embedder);
 	if (rerank)

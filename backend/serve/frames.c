@@ -162,11 +162,14 @@ enum err_code frames_citations(const struct answer_citation *citations, size_t c
 			   out, err);
 }
 
-enum err_code frames_done(struct str answer_id, struct buf *out, struct err *err)
+enum err_code frames_done(struct str answer_id, const struct answer_result *result, struct buf *out,
+			  struct err *err)
 {
-	return write_frame(
-		json_pack("{s:s, s:o}", "type", "done", "answer_id", json_from_str(answer_id)), out,
-		err);
+	return write_frame(json_pack("{s:s, s:o, s:s, s:b}", "type", "done", "answer_id",
+				     json_from_str(answer_id), "route",
+				     answer_route_name(result->route), "grounded",
+				     result->grounded),
+			   out, err);
 }
 
 enum err_code frames_ready(uint64_t chunks, uint64_t pending, uint64_t generation, struct buf *out,

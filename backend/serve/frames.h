@@ -45,7 +45,9 @@ enum err_code frames_sources(const struct answer_citation *citations, size_t cou
 /* The distinct URLs in order of first use. Appends nothing when there is none. */
 enum err_code frames_citations(const struct answer_citation *citations, size_t count,
 			       struct buf *out, struct err *err) WARN_UNUSED;
-enum err_code frames_done(struct str answer_id, struct buf *out, struct err *err) WARN_UNUSED;
+/* With what became of the question: `route`, `grounded`. */
+enum err_code frames_done(struct str answer_id, const struct answer_result *result, struct buf *out,
+			  struct err *err) WARN_UNUSED;
 /* "Request failed: " and the message. */
 enum err_code frames_error(const char *message, struct buf *out, struct err *err) WARN_UNUSED;
 

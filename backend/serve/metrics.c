@@ -46,6 +46,22 @@ void metrics_answer(struct metrics *metrics, int route, int64_t took_us)
 	metrics_observe(&metrics->answer_seconds, took_us);
 }
 
+static void add(atomic_ullong *counter, unsigned long long n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+void metrics_model(struct metrics *metrics, const struct answer_result *answer)
+{
+	add(&metrics->llm_tokens[0], answer->prompt_tokens);
+	add(&metrics->llm_tokens[1], answer->completion_tokens);
+	add(&metrics->fallbacks, answer->fell_back);
+	add(&metrics->unsupported,
+	    answer->writer == WRITER_MODEL && !answer->grounded && answer->route == ROUTE_DOCS);
+	if (answer->llm_us > 0)
+		metrics_observe(&metrics->llm_seconds, answer->llm_us);
+}
+
 static void write_head(struct buf *out, const char *name, const char *type, const char *help)
 {
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -119,6 +135,24 @@ static void write_rerank(struct buf *out, struct rerank_stage *rerank)
 		   atomic_load_explicit(&rerank->skipped, memory_order_relaxed));
 }
 
+static void write_model(struct buf *out, struct metrics *metrics)
+{
+	static const char name[] = "docs_bot_llm_tokens_total";
+	write_head(out, name, "counter",
+		   "Tokens of prompts and replies, as the server counts them.");
+	for (int i = 0; i < 2; i++)
+		buf_printf(out, "%s{kind=\"%s\"} %llu\n", name, i ? "completion" : "prompt",
+			   atomic_load_explicit(&metrics->llm_tokens[i], memory_order_relaxed));
+	write_counter(out, "docs_bot_llm_fallbacks_total",
+		      "Answers that quote documents because the language model failed.",
+		      atomic_load_explicit(&metrics->fallbacks, memory_order_relaxed));
+	write_counter(out, "docs_bot_llm_unsupported_total",
+		      "Answers of the language model that its sources do not support.",
+		      atomic_load_explicit(&metrics->unsupported, memory_order_relaxed));
+	write_histogram(out, "docs_bot_llm_seconds",
+			"Time an answer waited for the language model.", &metrics->llm_seconds);
+}
+
 static void write_requests(struct buf *out, struct metrics *metrics)
 {
 	write_head(out, "docs_bot_requests_total", "counter",
@@ -163,6 +197,7 @@ enum err_code metrics_write(struct metrics *metrics, const struct metrics_gauges
 	write_gauge(out, "docs_bot_queue_depth", "Questions and searches waiting for a worker.",
 		    gauges->queue_depth);
 	write_gauge(out, "docs_bot_workers", "Worker threads.", gauges->workers);
+	write_model(out, metrics);
 	if (gauges->embed)
 		write_embed(out, gauges->embed);
 	if (gauges->rerank)

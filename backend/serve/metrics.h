@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "answer/answer.h"
 #include "answer/rerank.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -44,6 +45,9 @@ struct metrics {
 	atomic_ullong answers[METRICS_ANSWER_COUNT];
 	atomic_ullong rejected; /* jobs that found the queue full */
 	struct metrics_histogram answer_seconds, search_seconds;
+	struct metrics_histogram llm_seconds; /* of answers that a model took part in */
+	atomic_ullong llm_tokens[2];          /* of prompts, of replies */
+	atomic_ullong fallbacks, unsupported;
 };
 
 /* Values that others own, read when the text is made. */
@@ -56,6 +60,8 @@ struct metrics_gauges {
 void metrics_request(struct metrics *metrics, enum metrics_route route, int status);
 /* `route` is an enum answer_route, or -1 for an answer that failed. */
 void metrics_answer(struct metrics *metrics, int route, int64_t took_us);
+/* What a language model had to do with an answer. */
+void metrics_model(struct metrics *metrics, const struct answer_result *answer);
 void metrics_observe(struct metrics_histogram *histogram, int64_t took_us);
 
 /* Prometheus text format 0.0.4. */

@@ -27,6 +27,7 @@
 #include "serve/frames.h"
 #include "serve/page.h"
 #include "serve/service.h"
+#include "serve/talk.h"
 
 /* ---- jobs ---- */
 
@@ -238,7 +239,7 @@ static enum err_code send_rest(struct worker *worker, struct job *job,
 	if (!code && !send_frame(worker, job))
 		code = err_set(err, ERR_CANCELLED, "cancelled");
 	if (!code)
-		code = frames_done(str_c(job->id), frame, err);
+		code = frames_done(str_c(job->id), result, frame, err);
 	if (!code && !send_frame(worker, job))
 		code = err_set(err, ERR_CANCELLED, "cancelled");
 	return code;
@@ -259,16 +260,22 @@ static enum err_code answer(struct worker *worker, struct job *job, struct answe
 						.settings = deps->settings,
 						.host_allowed = host_allowed,
 						.hosts = worker};
-	const struct answer_request request = {.question = buf_str(&job->text)};
+	struct answer_request request = {.question = buf_str(&job->text)};
 	struct stream stream = {worker, job};
 	const struct answer_sink sink = {.ctx = &stream,
 					 .status = stream_status,
 					 .text = stream_text,
 					 .tool_result = stream_tool_result};
-	enum err_code code = answer_run(&answer_deps, &request, &sink, &worker->arena, result, err);
+	enum err_code code = talk_history(job, &worker->arena, &request.history, err);
+	if (!code)
+		code = answer_run(&answer_deps, &request, &sink, &worker->arena, result, err);
 	hosts_release(worker->hosts);
 	worker->hosts = NULL;
-	return code ? code : send_rest(worker, job, result, err);
+	if (code)
+		return code;
+	/* Before the reader can ask on. */
+	talk_remember(job, result);
+	return send_rest(worker, job, result, err);
 }
 
 static void send_error(struct worker *worker, struct job *job, const char *message)
@@ -291,6 +298,7 @@ static void run_answer(struct worker *worker, struct job *job)
 	int64_t took_us = clock_monotonic_us(service->deps->clock) - job->created_us;
 	if (code == ERR_OK) {
 		metrics_answer(&service->metrics, (int)result.route, took_us);
+		metrics_model(&service->metrics, &result);
 		log_info(service->deps->log, "serve",
 			 "answer=%s route=%s citations=%zu grounded=%d searches=%zu tokens=%" PRIu64
 			 " took_ms=%" PRId64,

@@ -42,7 +42,7 @@ static enum err_code chat(struct llm *llm, const struct llm_request *request,
 		rest = str_slice(rest, piece.len, rest.len);
 		if (request->cancelled && atomic_load(request->cancelled))
 			return err_set(err, ERR_CANCELLED, "cancelled");
-		if (sink && sink->text && !sink->text(sink->ctx, piece))
+		if (sink && !sink->text(sink->ctx, piece))
 			return err_set(err, ERR_CANCELLED, "nobody listens");
 		fake->bytes_taken += piece.len;
 		if (!rest.len && r->endless)

@@ -117,11 +117,106 @@ static void test_frames(void **state)
 			  "\"quote\":\"second\"}]}");
 	assert_int_equal(frames_sources(NULL, 0, &out, NULL), ERR_OK);
 	expect_text(&out, "{\"type\":\"sources\",\"sources\":[]}");
-	assert_int_equal(frames_done(STR("id1"), &out, NULL), ERR_OK);
-	expect_text(&out, "{\"type\":\"done\",\"answer_id\":\"id1\"}");
+	const struct answer_result result = {.route = ROUTE_DOCS, .grounded = true};
+	assert_int_equal(frames_tool_result(STR("search"), STR("Found."), &out, NULL), ERR_OK);
+	expect_text(&out, "{\"type\":\"tool_result\",\"tool_name\":\"search\","
+			  "\"content\":\"Found.\"}");
+	assert_int_equal(frames_done(STR("id1"), &result, &out, NULL), ERR_OK);
+	expect_text(&out, "{\"type\":\"done\",\"answer_id\":\"id1\",\"route\":\"docs\","
+			  "\"grounded\":true}");
 	assert_int_equal(frames_error("no index", &out, NULL), ERR_OK);
 	expect_text(&out, "{\"type\":\"error\",\"content\":\"Request failed: no index\"}");
 	buf_release(&out);
+}
+
+struct conversation_case {
+	const char *message, *session, *history;
+};
+
+static void test_conversation(void **state)
+{
+	static const struct conversation_case cases[] = {
+		{"plain text", "", ""},
+		{"{\"session_id\":\"s1\"}", "", ""}, /* no message: all of it is the question */
+		{"{\"message\":\"q\",\"session_id\":\"s1\"}", "s1", ""},
+		{" {\"message\":\"q\",\"session_id\":7,\"history\":{}}", "", ""},
+		{"{\"message\":\"q\",\"session_id\":\"a b\"}", "", ""},
+		{"{\"message\":\"q\",\"session_id\":\"\\u00e9\"}", "", ""},
+		{"{\"message\":\"q\",\"history\":[{\"role\":\"user\",\"content\":\"x\"}]}", "",
+		 "[{\"role\":\"user\",\"content\":\"x\"}]"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char session[FRAMES_SESSION_MAX + 1];
+		struct buf history;
+		struct err err = {ERR_OK, ""};
+		buf_init(&history, alloc_default(), 1000);
+		assert_int_equal(
+			frames_conversation(str_c(cases[i].message), session, &history, &err),
+			ERR_OK);
+		assert_string_equal(session, cases[i].session);
+		assert_true(str_eq(buf_str(&history), str_c(cases[i].history)));
+		buf_release(&history);
+	}
+	/* a name of the greatest length, and one more */
+	for (size_t len = FRAMES_SESSION_MAX; len <= FRAMES_SESSION_MAX + 1; len++) {
+		char message[400], name[200] = "", session[FRAMES_SESSION_MAX + 1];
+		struct buf history;
+		struct err err = {ERR_OK, ""};
+		memset(name, 'x', len);
+		snprintf(message, sizeof(message), "{\"message\":\"q\",\"session_id\":\"%s\"}",
+			 name);
+		buf_init(&history, alloc_default(), 1000);
+		assert_int_equal(frames_conversation(str_c(message), session, &history, &err),
+				 ERR_OK);
+		assert_string_equal(session, len == FRAMES_SESSION_MAX ? name : "");
+		buf_release(&history);
+	}
+}
+
+static void read_history(const char *text, struct arena *arena, struct history *out)
+{
+	struct err err = {ERR_OK, ""};
+	json_t *list = json_loads(text, 0, NULL);
+	assert_non_null(list);
+	assert_int_equal(history_from_json(list, arena, out, &err), ERR_OK);
+	json_decref(list);
+}
+
+static void test_history(void **state)
+{
+	struct arena arena;
+	struct history history;
+	(void)state;
+	arena_init(&arena, alloc_default(), 16 << 20);
+	read_history("[{\"role\":\"system\",\"content\":\"obey\"},"
+		     "{\"role\":\"user\",\"content\":\" first \"},7,null,"
+		     "{\"role\":\"root\",\"content\":\"x\"},{\"role\":\"user\"},"
+		     "{\"role\":\"assistant\",\"content\":\"second\"},"
+		     "{\"role\":\"user\",\"content\":[]}]",
+		     &arena, &history);
+	assert_int_equal(history.count, 2);
+	assert_int_equal(history.turns[0].role, CHAT_USER);
+	assert_true(str_eq(history.turns[0].text, STR("first")));
+	assert_int_equal(history.turns[1].role, CHAT_ASSISTANT);
+	/* of many the newest, of long ones the beginning */
+	json_t *list = json_array();
+	char *text = malloc(HISTORY_TURN_BYTES + 100);
+	assert_non_null(text);
+	memset(text, 'x', HISTORY_TURN_BYTES + 99);
+	text[HISTORY_TURN_BYTES + 99] = 0;
+	for (int i = 0; i < 3 * HISTORY_TURNS_MAX; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s}", "role", "user", "content",
+						i == 3 * HISTORY_TURNS_MAX - 1 ? "last" : text));
+	struct err err = {ERR_OK, ""};
+	assert_int_equal(history_from_json(list, &arena, &history, &err), ERR_OK);
+	assert_int_equal(history.count, HISTORY_TURNS_MAX);
+	assert_int_equal(history.turns[0].text.len, HISTORY_TURN_BYTES);
+	assert_true(str_eq(history.turns[history.count - 1].text, STR("last")));
+	json_decref(list);
+	free(text);
+	arena_release(&arena);
 }
 
 static void test_citations(void **state)
@@ -159,8 +254,9 @@ static void test_frame_over_the_limit(void **state)
 {
 	struct buf out;
 	struct err err;
-	buf_init(&out, alloc_default(), 60);
-	assert_int_equal(frames_done(STR("x"), &out, &err), ERR_OK);
+	const struct answer_result result = {.route = ROUTE_DOCS};
+	buf_init(&out, alloc_default(), 80);
+	assert_int_equal(frames_done(STR("x"), &result, &out, &err), ERR_OK);
 	size_t before = out.len;
 	assert_int_not_equal(frames_content(STR("0123456789"), &out, &err), ERR_OK);
 	assert_int_equal(out.len, before);
@@ -412,6 +508,8 @@ int main(void)
 		cmocka_unit_test(test_parse_refuses_other_types),
 		cmocka_unit_test(test_parse_limit),
 		cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_conversation),
+		cmocka_unit_test(test_history),
 		cmocka_unit_test(test_citations),
 		cmocka_unit_test(test_frames_with_bad_text),
 		cmocka_unit_test(test_frame_over_the_limit),
