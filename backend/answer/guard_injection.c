@@ -14,7 +14,7 @@
 
 enum {
 	WORDS_MAX = 256, /* of a stretch without a full stop that are looked at together */
-	WORD_MAX = 24,
+	WORD_MAX = 36,
 	FOLDED_MAX = WORDS_MAX * (WORD_MAX + 1),
 	BASE64_MIN = 32,
 	DECODED_MAX = 1024,
@@ -49,29 +49,33 @@ static const char *const patterns[] = {
 	"previous|prior|earlier|original|your|system "
 	"~2 instruction*|rules|guidelines|prompt",
 	/* who the assistant is */
-	"you are now ~3 "
-	"a|an|in|free|unrestricted|acting|operating|required|connected|authorized|entering",
-	"you are|re ~2 an|a|the ~3 assistant|ai|llm|chatbot|bot|language|dan|agent",
-	"if|when|because|since you are|re ~2 "
-	"ai|llm|assistant|chatbot|language|bot|automated|machine|model|agent|crawler",
+	"you are|re now ~3 "
+	"a|an|in|free|unrestricted|acting|operating|required|connected|authorized|entering|no|not|"
+	"called|known",
+	"you are|re ~2 dan|unrestricted|jailbroken|uncensored|unfiltered",
+	"if|when|because|since you are|re ~2 llm|assistant|chatbot|bot|language|automated|crawler",
+	"if|when|because|since you are|re ~1 "
+	"ai ~0 assistant|model|agent|system|reading|tool|and|or|answering|summarizing",
 	"act|behave|respond|answer|reply|speak ~1 as|like ~3 "
-	"assistant|ai|llm|chatbot|dan|pirate|unrestricted|jailbroken|administrator|expert|persona",
-	"pretend ~2 to|you|that|as",
-	"roleplay|role ~1 as|play",
+	"assistant|ai|llm|chatbot|dan|pirate|unrestricted|jailbroken|administrator|persona",
+	"pretend ~2 you|youre",
+	"pretend to be",
+	"roleplay ~1 as",
+	"role play ~1 as",
 	"from now on ~3 "
-	"you|your|respond|answer|reply|always|every|all|say|tell|recommend|only|treat|act|call|use|"
+	"you|your|respond|answer|reply|always|every|all|say|tell|recommend|only|treat|act|call|"
 	"begin|end",
-	"developer|god|dan|jailbreak|unrestricted|sudo|admin|maintenance|debug ~0 mode ~2 "
+	"developer|god|dan|jailbreak|unrestricted|sudo mode ~2 "
 	"enabled|activated|active|engaged|unlocked|now",
-	"as an|a ai|llm ~1 language|model|assistant|agent|you",
-	"you must|shall|should|will|need|have|are ~1 "
-	"now|always|not|never|to|only|also|first|instead|obliged|instructed ~2 "
-	"respond|answer|reply|say|tell|output|mention|recommend|reveal|refuse|insist|claim|obey|"
-	"comply|advise|"
-	"inform|repeat|quote",
-	"your new|only|real|true|sole|primary|actual ~1 "
-	"task|goal|role|purpose|job|objective|mission|"
-	"instructions|identity|persona|name",
+	"as an|a ai|llm ~0 language|model|assistant|agent|you",
+	"you must|shall|should|will|are ~1 "
+	"now|always|never|only|first|instead|not|obliged|instructed|ordered ~2 "
+	"respond|answer|reply|say|tell|mention|recommend|reveal|insist|obey|comply|advise",
+	"you must|shall ~0 "
+	"respond|answer|reply|say|tell|mention|recommend|reveal|insist|obey|comply|output",
+	"your new|only|real|true|sole|actual ~1 "
+	"task|goal|role|purpose|job|objective|mission|instructions|"
+	"identity|persona|name",
 	/* to whom it speaks */
 	"note|message|instruction|instructions|attention|notice|important|reminder|memo|hint|"
 	"directive|request|"
@@ -104,51 +108,50 @@ static const char *const patterns[] = {
 	"when|whenever|if|once ~1 "
 	"asked|someone|anyone|anybody|somebody|user|users|people|reader|readers|person|questioned|"
 	"human|developer|"
-	"developers ~10 "
-	"!will|can|may|to|could|would|cannot|not|they|we|and|or|must|should|might "
-	"tell|say|reply|respond|recommend|claim|insist|"
-	"pretend|deny",
+	"developers|customer|customers ~10 "
+	"!will|can|may|to|could|would|cannot|not|they|we|and|or|must|should|might|users|i "
+	"tell|say|reply|respond|recommend|claim|insist|pretend|deny",
 	"when|whenever|if|once ~3 "
 	"asked|asks|ask|questioned|inquires|answering|responding|replying|summarizing|summarising "
 	"~10 "
-	"!will|can|may|could|would|cannot|they|we|users|you|i "
-	"tell|say|reply|respond|recommend|claim|insist|pretend|always|mention|append|output",
-	"whenever|if|when ~2 question*|query|queries|conversation|prompt|prompts|topic ~6 "
+	"!will|can|may|could|would|cannot|they|we|users|you|i|to "
+	"tell|say|reply|respond|recommend|claim|insist|pretend|always|mention|append",
+	"whenever|if|when ~2 question*|query|queries|conversation|topic ~6 "
 	"!will|can|may|to|could|would|they|we "
 	"tell|say|reply|respond|recommend|claim|insist|answer ~2 "
 	"that|with|them|by|only|the|user|exactly",
-	"tell|instruct|urge|convince|persuade|advise|direct|order|ask|trick|encourage ~1 "
+	"tell|instruct|urge|convince|persuade|direct|trick|encourage ~1 "
 	"the|any|all|every|your|each ~1 "
-	"user|users|reader|readers|customer|customers|human|humans|visitor|visitors|person|asker "
-	"~1 "
+	"user|users|reader|readers|customer|customers|human|humans|visitor|visitors|asker ~1 "
 	"to|that|they|about|of|how|it|this",
-	"inform|tell|warn|notify ~1 the|your|any|every user|users|reader|readers|human ~2 "
-	"that|to|their|they|about",
 	/* what to put into the answer */
 	"include|append|insert|embed|add|end|begin|start|prefix|finish|close|preface|conclude|"
-	"prepend|output|put|place|"
+	"prepend|put|place|"
 	"mention|weave|render ~12 "
-	"your|every|each|all|any ~2 "
-	"answer|answers|response|responses|reply|replies|output|outputs|summary|summaries|"
-	"completion|conversation|messages",
-	"your|every|each|all|any ~1 answer|answers|response|responses|reply|replies|output|summary "
-	"~2 "
-	"must|should|shall|has|needs|will|is|to ~3 "
+	"your ~1 answer|answers|response|responses|reply|replies|output|summary|completion",
+	"include|append|insert|embed|add|end|begin|start|prefix|finish|close|preface|conclude|"
+	"prepend|put|place|"
+	"mention|weave|render ~12 every|each|all ~1 answer|answers|reply|replies|completion",
+	"your ~1 answer|answers|response|responses|reply|replies|output|summary ~1 "
+	"must|should|shall|has ~3 "
 	"include|contain|begin|end|start|mention|state|recommend|link|consist|conclude|open|close|"
-	"carry|be|finish|read",
-	"respond|reply|answer|output ~1 only|exactly|solely|always|strictly|just|nothing|verbatim "
-	"~2 "
+	"carry|be|finish|"
+	"read",
+	"every|each ~1 answer|answers|response|responses|reply|replies ~1 must|should|shall|has ~3 "
+	"include|contain|begin|end|start|mention|state|recommend|link|consist|conclude|open|close|"
+	"carry|finish",
+	"respond|reply|answer ~1 only|exactly|solely|always|strictly|just|nothing|verbatim ~2 "
 	"with|but|by|in|using|the|this|that|except|word",
-	"say|output|print|write|reply|respond|repeat|type|answer|emit ~2 "
-	"word|words|phrase|string|sentence|code|token|text|line|message|exactly|verbatim|following "
-	"~4 "
-	"verbatim|exactly|nothing|only|else|instead|word",
-	"say|output|print|write|reply|respond|repeat|answer|emit ~1 with|the|by ~1 "
-	"word|phrase|secret|canary|code|passphrase|codeword|token|exact|sentence",
-	"do|must|should|never|please|without ~2 "
-	"mention|reveal|tell|disclose|say|warn|inform|telling|informing|mentioning|warning|"
-	"revealing|disclosing|cite|"
-	"quote|acknowledge|admit ~4 "
+	"say|output|print|write|reply|respond|repeat|answer ~4 nothing else",
+	"say|output|print|reply|respond|repeat|answer ~2 "
+	"word|words|phrase|string|sentence|message|exactly|verbatim|following ~4 "
+	"verbatim|exactly|instead",
+	"say|reply|respond|repeat|answer|output ~1 with|the|by ~1 "
+	"word|phrase|canary|passphrase|codeword",
+	"not|never|without|dont ~1 "
+	"tell|mention|reveal|disclose|say|telling|informing|mentioning|warning|revealing|"
+	"disclosing|cite|quote|"
+	"acknowledge|admit ~4 "
 	"user|users|reader|readers|instruction|instructions|prompt|anyone|notice|note|directive|"
 	"told",
 	"keep ~1 this|these ~1 instruction|instructions|note|message|directive|rule|text ~2 "
@@ -279,6 +282,12 @@ static bool is_letter(int32_t cp)
 	       category == UTF8PROC_CATEGORY_SO;
 }
 
+/* Names with '_' are one word: they are of code. */
+static bool in_word(int32_t cp)
+{
+	return is_letter(cp) || cp == '@' || cp == '$' || cp == '_';
+}
+
 /* Digits and signs that stand for letters within a word: "1gn0re". */
 static char leet(char c)
 {
@@ -294,17 +303,17 @@ static struct str read_word(struct str text, size_t *at, char out[WORD_MAX])
 	size_t letters = 0, ascii = 0, digits = 0;
 	int32_t cp;
 	for (size_t end = i; (length = utf8_decode(text, end, &cp)) > 0; end += length) {
-		if (!is_letter(cp) && !guard_is_hidden(cp) && cp != '@' && cp != '$')
+		if (!in_word(cp) && !(guard_is_hidden(cp) && cp != '\n'))
 			break;
 		letters += is_letter(cp) && !(cp < 0x80 && ascii_digit((int)cp));
 		ascii += cp < 0x80 && ascii_alpha((int)cp);
-		digits += cp < 0x80 && !ascii_alpha((int)cp);
+		digits += cp < 0x80 && cp != '_' && !ascii_alpha((int)cp);
 	}
 	bool mixed = digits > 0 && letters >= 2;
 	for (; (length = utf8_decode(text, i, &cp)) > 0; i += length) {
 		if (guard_is_hidden(cp) && cp != '\n')
 			continue;
-		if (!is_letter(cp) && cp != '@' && cp != '$')
+		if (!in_word(cp))
 			break;
 		if (cp < 0x80 && n < WORD_MAX)
 			out[n++] = mixed ? leet(ascii_lower((char)cp)) : ascii_lower((char)cp);
@@ -386,16 +395,23 @@ static bool matches(const struct sentence *s, const uint32_t letters[PATTERNS])
 	return false;
 }
 
-/* "i g n o r e  p r e v i o u s": letters that stand alone, joined. */
-static bool is_spaced_out(const struct sentence *s)
+/* "i g n o r e  p r e v i o u s", "ignoreAllPrevious": letters that stand alone, or words that do not. */
+static bool is_squeezed(const struct sentence *s)
 {
 	static const char *const words[] = {"ignore", "disregard", "instruction",
 					    "prompt", "override",  "assistant"};
 	char joined[WORDS_MAX];
 	size_t n = 0;
-	for (size_t i = 0; i < s->count; i++)
-		if (s->words[i].len == 1)
-			joined[n++] = s->words[i].ptr[0];
+	for (size_t i = 0; i < s->count; i++) {
+		struct str word = s->words[i];
+		if (word.len == 1)
+			joined[n++] = word.ptr[0];
+		if (word.len >= 16 &&
+		    (str_find(word, STR("previous"), 0) != STR_NPOS ||
+		     str_find(word, STR("instruction"), 0) != STR_NPOS) &&
+		    (str_starts(word, STR("ignore")) || str_starts(word, STR("disregard"))))
+			return true;
+	}
 	for (size_t i = 0; n >= 12 && i < sizeof(words) / sizeof(words[0]); i++)
 		if (str_find((struct str){joined, n}, str_c(words[i]), 0) != STR_NPOS)
 			return true;
@@ -414,11 +430,13 @@ static bool add_word(struct sentence *s, struct str text, size_t *at)
 	return s->count < WORDS_MAX && s->used + WORD_MAX < sizeof(s->text);
 }
 
-/* A full stop with a blank behind it, or an empty line. */
+/* A full stop with a blank behind it, an empty line, or what is between the statements of code. */
 static bool ends_sentence(struct str text, size_t at)
 {
 	char c = text.ptr[at];
 	char next = at + 1 < text.len ? text.ptr[at + 1] : '\n';
+	if (strchr("={};", c))
+		return true;
 	return c == '\n' ? next == '\n'
 			 : (c == '.' || c == '!' || c == '?') && (ascii_space(next) || next == '"');
 }
@@ -438,7 +456,7 @@ static bool any_sentence(struct str text)
 			room = false;
 		if (room && at < text.len)
 			continue;
-		if (matches(&s, letters) || is_spaced_out(&s))
+		if (matches(&s, letters) || is_squeezed(&s))
 			return true;
 		/* of a long stretch the second half is looked at again with what follows */
 		bool cut = s.count == WORDS_MAX;
