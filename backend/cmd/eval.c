@@ -136,6 +136,10 @@ static enum err_code run_searches(struct context *ctx, const struct eval_options
 	enum err_code code = query_open(ctx, &session, err);
 	if (code)
 		return code;
+	if (options->answers && (code = query_open_llm(ctx, &session, err))) {
+		query_close(&session);
+		return code;
+	}
 	const struct answer_deps deps = query_answer_deps(ctx, &session);
 	const struct eval_setup setup = {session.embedder->model, session.embedder->precision};
 	struct progress progress = {.clock = ctx->clock,

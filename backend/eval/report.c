@@ -352,23 +352,23 @@ enum err_code eval_report_make(const struct eval_result *result, const struct ev
 {
 	struct maker make = {result, arena, err};
 	struct err unset = {ERR_OK, ""};
-	double p50 = 0, p95 = 0;
+	struct eval_latency ms;
 	*err = unset;
 	*out = NULL;
-	enum err_code code = eval_latency(result, arena, &p50, &p95, err);
+	enum err_code code = eval_latency(result, arena, &ms, err);
 	if (code)
 		return code;
 	json_t *profiles = profiles_json(&make);
 	const json_t *first = json_array_get(profiles, 0);
 	json_t *report = json_pack(
-		"{s:I, s:s, s:s, s:O, s:O, s:O, s:{s:f, s:f}, s:o, s:o, s:o, s:o, s:o}", "n",
-		(json_int_t)count_plain(result->set), "model", setup->model, "precision",
+		"{s:I, s:s, s:s, s:O, s:O, s:O, s:{s:f, s:f, s:f, s:f}, s:o, s:o, s:o, s:o, s:o}",
+		"n", (json_int_t)count_plain(result->set), "model", setup->model, "precision",
 		setup->precision, "retrieval", json_object_get(first, "retrieval"), "follow_up",
 		json_object_get(first, "follow_up"), "follow_up_plain",
-		json_object_get(first, "follow_up_plain"), "latency_ms", "p50", p50, "p95", p95,
-		"failures", failures_json(result), "profiles", profiles, "differences",
-		differences_json(&make), "rows", rows_json(&make), "questions",
-		questions_json(result));
+		json_object_get(first, "follow_up_plain"), "latency_ms", "p50", ms.p50, "p95",
+		ms.p95, "added_p50", ms.added_p50, "added_p95", ms.added_p95, "failures",
+		failures_json(result), "profiles", profiles, "differences", differences_json(&make),
+		"rows", rows_json(&make), "questions", questions_json(result));
 	bool ok = report != NULL;
 	if (ok) { /* else the profiles are gone with it */
 		const json_t *metamorphic = json_object_get(first, "metamorphic");

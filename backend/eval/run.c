@@ -154,6 +154,7 @@ static void measure_answer(const struct question *q, const struct answer_result 
 	outcome->route = answer->route;
 	outcome->answer_bytes = answer->text.len;
 	outcome->answer_ms = (double)answer->total_us / 1000;
+	outcome->added_ms = (double)(answer->total_us - answer->llm_us) / 1000;
 	outcome->answer_fact_recall = metric_fact_recall(answer->text, q->facts, q->fact_count);
 	for (size_t c = 0; c < answer->citation_count; c++) {
 		tally->citations++;

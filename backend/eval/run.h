@@ -36,6 +36,7 @@ struct eval_outcome { /* one question */
 	bool answered;                               /* the members below are set */
 	enum answer_route route;
 	double answer_fact_recall, answer_ms;
+	double added_ms; /* of answer_ms: not waiting for a language model */
 	size_t answer_bytes;
 	const struct str **answer_missing; /* facts that are not in the answer */
 	size_t answer_missing_count;

@@ -159,12 +159,13 @@ enum err_code eval_distinct(const struct question_set *set, enum eval_member mem
 	return ERR_OK;
 }
 
-enum err_code eval_latency(const struct eval_result *result, struct arena *arena, double *p50_ms,
-			   double *p95_ms, struct err *err)
+enum err_code eval_latency(const struct eval_result *result, struct arena *arena,
+			   struct eval_latency *out, struct err *err)
 {
 	size_t n = 0, first = 0;
 	double *values = arena_array(arena, result->set->count, sizeof(*values));
-	if (!values)
+	double *added = arena_array(arena, result->set->count, sizeof(*added));
+	if (!values || !added)
 		return arena_fail(arena, err);
 	while (first + 1 < EVAL_PROFILES && !result->options.profiles[first])
 		first++;
@@ -172,9 +173,12 @@ enum err_code eval_latency(const struct eval_result *result, struct arena *arena
 		const struct eval_outcome *o = &result->outcomes[i];
 		if (o->question->variant_of.len)
 			continue;
-		values[n++] = o->answered ? o->answer_ms : o->rankings[first].took_ms;
+		values[n] = o->answered ? o->answer_ms : o->rankings[first].took_ms;
+		added[n] = o->answered ? o->added_ms : values[n];
+		n++;
 	}
-	*p50_ms = metric_percentile(values, n, 50);
-	*p95_ms = metric_percentile(values, n, 95);
+	*out = (struct eval_latency){
+		metric_percentile(values, n, 50), metric_percentile(values, n, 95),
+		metric_percentile(added, n, 50), metric_percentile(added, n, 95)};
 	return ERR_OK;
 }

@@ -62,11 +62,17 @@ enum eval_member { EVAL_BY_FILE, EVAL_BY_GROUP, EVAL_BY_CHANGE };
 enum err_code eval_distinct(const struct question_set *set, enum eval_member member,
 			    struct arena *arena, struct str_list *out, struct err *err) WARN_UNUSED;
 
+/* Milliseconds. */
+struct eval_latency {
+	double p50, p95;
+	double added_p50, added_p95; /* of answers, less the time that a language model took */
+};
+
 /*
  * Percentiles of the time of one question: of the answers where they ran, else of the first profile
  * that did, over all questions but variants.
  */
-enum err_code eval_latency(const struct eval_result *result, struct arena *arena, double *p50_ms,
-			   double *p95_ms, struct err *err) WARN_UNUSED;
+enum err_code eval_latency(const struct eval_result *result, struct arena *arena,
+			   struct eval_latency *out, struct err *err) WARN_UNUSED;
 
 #endif
