@@ -121,6 +121,10 @@ struct compiled {
 	const struct phrase *phrase;
 	struct element *elements;
 	size_t count;
+	/* What its first word may be, so that most phrases are passed over at a glance. */
+	bool at_clause; /* begins with ^ */
+	bool any_word;  /* begins with a gap */
+	uint64_t first_classes, first_filter;
 };
 
 struct phrase_set {
@@ -179,6 +183,22 @@ static enum err_code compile_element(const struct phrase *phrase, struct str tex
 	return ERR_OK;
 }
 
+/* The union of the elements that the first word may match: optional ones, and the next. */
+static void find_first(struct compiled *item)
+{
+	size_t i = 0;
+	item->at_clause = item->count && item->elements[0].kind == ELEMENT_BEGIN;
+	for (i = item->at_clause; i < item->count; i++) {
+		const struct element *e = &item->elements[i];
+		item->any_word = item->any_word || e->kind != ELEMENT_WORD;
+		item->first_classes |= e->classes;
+		item->first_filter |= e->filter;
+		if (!e->optional)
+			return;
+	}
+	item->any_word = true;
+}
+
 enum err_code phrases_compile(const struct phrase *phrases, size_t count,
 			      const struct lexicon *lexicon, struct arena *arena,
 			      struct phrase_set **out, struct err *err)
@@ -202,9 +222,19 @@ enum err_code phrases_compile(const struct phrase *phrases, size_t count,
 			if (code)
 				return code;
 		}
+		find_first(item);
 	}
 	*out = set;
 	return ERR_OK;
+}
+
+static bool may_begin(const struct compiled *item, const struct reading *reading, size_t at)
+{
+	const struct fold_word *word = &reading->text.words[at];
+	if (item->at_clause && at > 0 && word->before < FOLD_COMMA)
+		return false;
+	return item->any_word || (item->first_classes & reading->classes[at]) ||
+	       (item->first_filter >> (word->hash & 63) & 1);
 }
 
 static bool is_word(const struct element *element, const struct reading *reading, size_t at)
@@ -273,12 +303,9 @@ bool phrases_find(const struct phrase_set *set, const struct reading *reading, s
 	for (size_t at = from; at < to; at++)
 		for (size_t i = 0; i < set->count; i++) {
 			const struct attempt attempt = {reading, &set->items[i], at, to};
-			const struct element *first = set->items[i].elements;
 			size_t end;
-			if (first->kind == ELEMENT_WORD && !first->optional &&
-			    !is_word(first, reading, at))
-				continue;
-			if (matches(&attempt, 0, at, &end)) {
+			if (may_begin(&set->items[i], reading, at) &&
+			    matches(&attempt, 0, at, &end)) {
 				*out = (struct phrase_match){set->items[i].phrase, at, end};
 				return true;
 			}

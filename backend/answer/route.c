@@ -138,10 +138,17 @@ static struct str asked_text(const struct decision *d)
 	return text.len ? text : d->question;
 }
 
+static bool asks_identity(const struct decision *d)
+{
+	struct phrase_match match;
+	return phrases_find(d->rules.sets[ROUTE_PHRASES_IDENTITY], &d->reading, d->from, d->to,
+			    &match) &&
+	       match.from == d->from && match.to == d->to;
+}
+
 static bool try_smalltalk(struct decision *d)
 {
 	const struct reading *r = &d->reading;
-	struct phrase_match match;
 	uint64_t seen = 0;
 	if (r->text.count == 0) {
 		/* an emoji, and nothing else */
@@ -153,11 +160,9 @@ static bool try_smalltalk(struct decision *d)
 		return symbols;
 	}
 	if (d->from < d->to) {
-		if (!phrases_find(d->rules.sets[ROUTE_PHRASES_IDENTITY], r, d->from, d->to,
-				  &match) ||
-		    match.from != d->from || match.to != d->to)
+		if (!asks_identity(d))
 			return false;
-		chat(d, match.phrase->label,
+		chat(d, "asks about the assistant",
 		     "I am docs-bot, an assistant for documentation. " REPLY_SCOPE
 		     " Ask me how to install, configure or use something, or give me an error "
 		     "message.");
@@ -213,6 +218,15 @@ struct evidence {
 	uint64_t topics;
 };
 
+static bool said_before(const struct reading *r, size_t from, size_t at)
+{
+	size_t first = at > from + 40 ? at - 40 : from;
+	for (size_t i = first; i < at; i++)
+		if (str_eq(r->text.words[i].text, r->text.words[at].text))
+			return true;
+	return false;
+}
+
 static struct evidence weigh(const struct reading *r, size_t from, size_t to)
 {
 	const uint64_t technical = WORD_BIT(WORD_TECH) | WORD_BIT(WORD_COMPONENT) |
@@ -225,6 +239,8 @@ static struct evidence weigh(const struct reading *r, size_t from, size_t to)
 			e.technical++;
 		else if (classes & WORD_BIT(WORD_TECH_WEAK))
 			e.technical_weak++;
+		if (said_before(r, from, i))
+			continue;
 		/* WORD_OFF and the topics behind it */
 		if (classes >> WORD_OFF)
 			e.strong++;
@@ -258,16 +274,33 @@ static const char *topic_name(uint64_t topics)
 	return "off topic";
 }
 
+static bool has_sign(struct str text, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		if (text.ptr[i] == '*' || text.ptr[i] == '+' || text.ptr[i] == '/' ||
+		    text.ptr[i] == '^' || text.ptr[i] == '=')
+			return true;
+	return false;
+}
+
 /* "What is 17 * 23?": numbers and what joins them. */
-static bool is_arithmetic(const struct reading *r, size_t from, size_t to)
+static bool is_arithmetic(const struct reading *r, struct str text, size_t from, size_t to)
 {
 	static const char *const joins[] = {
 		"what",  "is",      "whats", "calculate", "compute", "solve", "times",  "plus",
 		"minus", "divided", "by",    "the",       "result",  "of",    "x",      "equals",
 		"sum",   "how",     "much",  "and",       "square",  "root",  "percent"};
+	static const char *const operators[] = {"times", "plus", "minus",   "divided",
+						"x",     "root", "percent", "sum"};
 	size_t numbers = 0;
+	bool joined = false;
 	for (size_t i = from; i < to; i++) {
 		struct str word = r->text.words[i].text;
+		/* "17 * 23" */
+		joined = joined || (i > from && has_sign(text, r->text.words[i - 1].end,
+							 r->text.words[i].begin));
+		for (size_t j = 0; j < sizeof(operators) / sizeof(operators[0]); j++)
+			joined = joined || str_eq(word, str_c(operators[j]));
 		bool known = ascii_digit((unsigned char)word.ptr[0]);
 		numbers += known;
 		for (size_t j = 0; j < sizeof(joins) / sizeof(joins[0]) && !known; j++)
@@ -275,7 +308,7 @@ static bool is_arithmetic(const struct reading *r, size_t from, size_t to)
 		if (!known)
 			return false;
 	}
-	return numbers >= 2;
+	return numbers >= 2 && joined;
 }
 
 /* Whether all words are of these classes or numbers, and one of `marker`. */
@@ -344,7 +377,7 @@ static const char *find_off_topic(const struct decision *d, size_t from, size_t 
 	    is_all_of(r, from, to, unspecific | sociable | WORD_BIT(WORD_COUNTRY),
 		      WORD_BIT(WORD_OFF_WEAK)))
 		return "off topic";
-	if (is_arithmetic(r, from, to))
+	if (is_arithmetic(r, d->question, from, to))
 		return "mathematics";
 	if (is_other_craft(r, from, to))
 		return "web design or version control in general";
@@ -505,6 +538,9 @@ static enum err_code decide(struct decision *d)
 	if (code)
 		return code;
 	trim_friendly(d);
+	/* "What is your name?" is no secret. */
+	if (fishing && asks_identity(d))
+		fishing = NULL;
 	if (fishing) {
 		refuse(d, fishing, "I do not talk about how I am set up. " REPLY_SCOPE);
 		return ERR_OK;

@@ -11,6 +11,8 @@ enum {
 	NEAR_BYTES = 120,  /* between the two pieces of a foreign pair */
 	LETTERS_APART = 6, /* words of one letter in a row that are no list of variables */
 	DECODE_DEPTH = 2,
+	ERROR_WORDS = 12,     /* around what may be part of an error message */
+	MISSPELT_WORDS = 500, /* at the beginning of a text */
 };
 
 enum err_code route_rules_make(struct arena *arena, struct route_rules *out, struct err *err)
@@ -33,6 +35,48 @@ void route_sentence(const struct reading *reading, size_t at, size_t *from, size
 	*to = *from;
 	while (*to < text->count && (*to == *from || text->words[*to].before != FOLD_SENTENCE))
 		++*to;
+}
+
+/* Whether two words differ by one letter put in, left out, changed, or swapped with its neighbour. */
+static bool is_misspelt(struct str word, struct str right)
+{
+	size_t head = 0, tail = 0, less = word.len < right.len ? word.len : right.len;
+	size_t more = word.len > right.len ? word.len : right.len;
+	if (more - less > 1 || word.ptr[0] != right.ptr[0])
+		return false;
+	while (head < less && word.ptr[head] == right.ptr[head])
+		head++;
+	while (tail < less - head &&
+	       word.ptr[word.len - 1 - tail] == right.ptr[right.len - 1 - tail])
+		tail++;
+	size_t differ = more - head - tail;
+	return differ == 1 ||
+	       (differ == 2 && word.len == right.len && word.ptr[head] == right.ptr[head + 1] &&
+		word.ptr[head + 1] == right.ptr[head]);
+}
+
+/* Words that rules cannot do without are read in spite of a typing error. */
+static void read_misspelt(const struct route_rules *rules, struct reading *reading)
+{
+	static const char *const words[] = {
+		"instructions",  "instruction",  "prompt",    "prompts",
+		"system",        "ignore",       "previous",  "guidelines",
+		"configuration", "restrictions", "disregard", "reveal",
+		"repeat",        "pretend",      "jailbreak", "forget"};
+	for (size_t i = 0; i < reading->text.count && i < MISSPELT_WORDS; i++) {
+		struct fold_word *word = &reading->text.words[i];
+		if (reading->classes[i] || word->text.len < 5 || word->identifier)
+			continue;
+		for (size_t j = 0; j < sizeof(words) / sizeof(words[0]); j++) {
+			struct str right = str_c(words[j]);
+			if (!is_misspelt(word->text, right))
+				continue;
+			word->text = right;
+			word->hash = fold_hash(right);
+			reading->classes[i] = lexicon_classes(rules->lexicon, right);
+			break;
+		}
+	}
 }
 
 static bool is_one_of(struct str word, const char *const *list, size_t count)
@@ -66,6 +110,14 @@ bool route_asks_howto(const struct reading *reading, size_t at)
 	return false;
 }
 
+static bool asks_what(const struct reading *reading, size_t at)
+{
+	static const char *const whats[] = {"which", "what", "whats", "is", "are", "i"};
+	size_t from, to;
+	route_sentence(reading, at, &from, &to);
+	return is_one_of(reading->text.words[from].text, whats, sizeof(whats) / sizeof(whats[0]));
+}
+
 /* Whether a word of these classes stands in the sentence of the match, but not in it. */
 static bool has_beside(const struct reading *reading, const struct phrase_match *match,
 		       uint64_t classes)
@@ -86,6 +138,24 @@ static bool has_verb(const struct reading *reading, size_t from, size_t to)
 	return false;
 }
 
+/* "Error: your token has expired": a message that speaks to its reader. */
+static bool reports_error(const struct reading *r, size_t at)
+{
+	static const char *const words[] = {
+		"error",        "errors",  "failed",  "failure",   "denied", "expired", "exception",
+		"unauthorized", "invalid", "warning", "forbidden", "fatal",  "wrong",   "401",
+		"403",          "cannot",  "couldnt", "unable",    "level",  "missing"};
+	size_t from = at > ERROR_WORDS ? at - ERROR_WORDS : 0;
+	bool error = false, software = false;
+	for (size_t i = from; i < r->text.count && i < at + ERROR_WORDS; i++) {
+		error = error ||
+			is_one_of(r->text.words[i].text, words, sizeof(words) / sizeof(words[0]));
+		software = software || r->text.words[i].identifier ||
+			   (r->classes[i] & WORD_BIT(WORD_COMPONENT));
+	}
+	return error && software;
+}
+
 /* Questions about software that use the same words. */
 static bool is_about_software(const struct reading *reading, const struct phrase_match *match)
 {
@@ -93,12 +163,16 @@ static bool is_about_software(const struct reading *reading, const struct phrase
 	bool howto = route_asks_howto(reading, match->from);
 	size_t from, to;
 	route_sentence(reading, match->from, &from, &to);
+	if ((match->phrase->flags & PHRASE_UNLESS_ERROR) && reports_error(reading, match->from))
+		return true;
 	if (match->phrase->flags & PHRASE_UNLESS_HOWTO)
 		return howto && has_verb(reading, from, match->to) &&
 		       has_beside(reading, match, software);
+	/* "which", "what" may also be asked about the assistant */
 	if (match->phrase->flags & PHRASE_UNLESS_COMPONENT)
 		return has_beside(reading, match, WORD_BIT(WORD_COMPONENT)) ||
-		       (howto && has_beside(reading, match, software));
+		       (howto && !asks_what(reading, match->from) &&
+			has_beside(reading, match, software));
 	return false;
 }
 
@@ -140,24 +214,58 @@ static bool speaks_to_you(const struct reading *r, size_t at, size_t from, size_
  * Whatever the wording: somebody speaks to the assistant about what it was told, in a sentence that
  * is about no software.
  */
+/* "your documentation": what somebody may say "your" to without meaning the assistant. */
+static bool is_yours(const struct reading *r, size_t at)
+{
+	static const char *const yours[] = {
+		"documentation", "docs",       "site",     "website",        "project",
+		"team",          "community",  "product",  "support",        "license",
+		"app",           "tool",       "opinion",  "advice",         "suggestion",
+		"example",       "answer",     "answers",  "help",           "time",
+		"patience",      "last",       "previous", "recommendation", "experience",
+		"view",          "work",       "name",     "guide",          "page",
+		"pages",         "tutorial",   "quick",    "reply",          "response",
+		"first",         "second",     "links",    "sources",        "citation",
+		"citations",     "explanation"};
+	size_t next = at + 1;
+	return !str_eq(r->text.words[at].text, STR("your")) || next >= r->text.count ||
+	       is_one_of(r->text.words[next].text, yours, sizeof(yours) / sizeof(yours[0]));
+}
+
+static bool is_software(const struct reading *r, size_t at)
+{
+	const uint64_t vague =
+		WORD_BIT(WORD_FORMAT) | WORD_BIT(WORD_INNER) | WORD_BIT(WORD_INNER_WEAK);
+	return r->text.words[at].identifier || (r->classes[at] & WORD_BIT(WORD_COMPONENT)) ||
+	       ((r->classes[at] & WORD_BIT(WORD_TECH)) && !(r->classes[at] & vague));
+}
+
+/*
+ * Whatever the wording: in a sentence that is about no software somebody speaks to the assistant of
+ * what it was told, or, where the whole text is about none, of anything that is its own.
+ */
 static const char *find_inner(const struct reading *r)
 {
 	const uint64_t inner = WORD_BIT(WORD_INNER) | WORD_BIT(WORD_INNER_WEAK);
 	size_t from = 0, to = 0;
+	bool any_software = false;
+	const char *own = NULL;
 	for (; from < r->text.count; from = to) {
 		bool software = false;
 		route_sentence(r, from, &from, &to);
 		for (size_t i = from; i < to && !software; i++)
-			software = r->text.words[i].identifier ||
-				   (r->classes[i] & WORD_BIT(WORD_COMPONENT)) ||
-				   ((r->classes[i] & WORD_BIT(WORD_TECH)) &&
-				    !(r->classes[i] & (WORD_BIT(WORD_FORMAT) | inner)));
-		for (size_t i = from; i < to && !software; i++)
+			software = is_software(r, i);
+		any_software = any_software || software;
+		for (size_t i = from; i < to && !software; i++) {
+			bool strong = r->classes[i] & WORD_BIT(WORD_INNER);
 			if ((r->classes[i] & inner) && !has_purpose(r, i) &&
-			    speaks_to_you(r, i, from, to))
+			    speaks_to_you(r, i, from, to) && (strong || !reports_error(r, i)))
 				return "asks for the system prompt or instructions";
+			if (!is_yours(r, i))
+				own = "asks about what is the assistant's own";
+		}
 	}
-	return NULL;
+	return any_software ? NULL : own;
 }
 
 static enum err_code fold_piece(const char *piece, struct arena *arena, struct str *out,
@@ -258,6 +366,8 @@ static enum err_code find_decoded(const struct route_rules *rules, struct str te
 		struct reading reading;
 		code = reading_make(rules->lexicon, decoded.texts[i], arena, &reading, err);
 		if (!code)
+			read_misspelt(rules, &reading);
+		if (!code)
 			code = find_plain(rules, decoded.texts[i], &reading, i >= decoded.respelled,
 					  arena, why, err);
 		if (!code && !*why && i >= decoded.respelled && depth + 1 < DECODE_DEPTH)
@@ -267,10 +377,11 @@ static enum err_code find_decoded(const struct route_rules *rules, struct str te
 }
 
 enum err_code route_find_fishing(const struct route_rules *rules, struct str text,
-				 const struct reading *reading, struct arena *arena,
-				 const char **why, struct err *err)
+				 struct reading *reading, struct arena *arena, const char **why,
+				 struct err *err)
 {
 	*why = NULL;
+	read_misspelt(rules, reading);
 	enum err_code code = find_plain(rules, text, reading, true, arena, why, err);
 	if (!code && !*why)
 		code = find_decoded(rules, text, 0, arena, why, err);

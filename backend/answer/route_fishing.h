@@ -17,12 +17,13 @@ enum err_code route_rules_make(struct arena *arena, struct route_rules *out,
 /*
  * Reads the text as it is, with digits for letters (l33t), with letters apart, backwards, turned by 13,
  * and decoded from base64, hexadecimal, binary, percent signs and character references. *why is the
- * reason (static storage), or NULL. Bounded: encodings are looked for in the first 32 kB. Errors:
+ * reason (static storage), or NULL. Misspelt words
+ * that rules depend on are corrected in the reading. Bounded: encodings are looked for in the first 32 kB. Errors:
  * those of the arena.
  */
 enum err_code route_find_fishing(const struct route_rules *rules, struct str text,
-				 const struct reading *reading, struct arena *arena,
-				 const char **why, struct err *err) WARN_UNUSED;
+				 struct reading *reading, struct arena *arena, const char **why,
+				 struct err *err) WARN_UNUSED;
 
 /* Whether the sentence around word `at` asks how to do something ("how do I", "can we"). */
 bool route_asks_howto(const struct reading *reading, size_t at);

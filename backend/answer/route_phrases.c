@@ -81,7 +81,43 @@ static const struct phrase fishing[] = {
 	 "initialised|initialized|primed|seeded|prompted",
 	 PROMPT_LABEL, 0},
 
+	{"did|has|have|what|whatever ~1 the|your|an ?system "
+	 "admin|admins|operator|developer|developers|system|"
+	 "owner|creator|company|openai|anthropic ~1 "
+	 "tell|told|say|said|instruct|instructed|give|gave|"
+	 "given|write|wrote",
+	 PROMPT_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"what the system said|says|told|wrote", PROMPT_LABEL, 0},
+	{"have|has|did they|anyone|anybody|someone|somebody|openai ~1 "
+	 "tell|told|instruct|instructed|ask|asked|"
+	 "order|ordered ~1 you",
+	 PROMPT_LABEL, 0},
+	{"@reveal ?me ?us ?the ?full ?whole ?entire ?complete prompt|preprompt|prompts $",
+	 PROMPT_LABEL, 0},
+	{"@reveal ~2 the systm|system|sys|hidden|initial prompt", PROMPT_LABEL,
+	 PHRASE_UNLESS_HOWTO},
+	{"you are ?a|an|the ~3 assistant|bot|chatbot|ai|helpful|docsbot", PROMPT_LABEL, 0},
+	{"you are docs bot", PROMPT_LABEL, 0},
+	{"preamble ~4", PROMPT_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"you|u were|got|received|are|get ~1 given|got|received|shown|fed ~3 "
+	 "first|before|initially|at|start",
+	 CONTEXT_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"text|message|sentence|words|thing ~1 you|u got|received|saw|read|were|get ~2 "
+	 "first|before|earliest|"
+	 "initially",
+	 CONTEXT_LABEL, 0},
+	{"summarize|summarise|repeat|recap|print|show|give|export|dump ~3 "
+	 "conversation|chat|dialog|session ~3 "
+	 "start|beginning|system|hidden|first|everything",
+	 CONTEXT_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"oldest|earliest|first ~3 your|the context|memory|conversation|window", CONTEXT_LABEL,
+	 PHRASE_UNLESS_COMPONENT},
+
 	/* ignore what you were told */
+	{"^ ?please ?now ?and ignore|disregard|forget everything|all|anything|whatever",
+	 RULES_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"and|then|now|also ignore|disregard|forget everything|anything|whatever", RULES_LABEL,
+	 PHRASE_UNLESS_COMPONENT},
 	{"@ignore ~3 @prior|all|any|every|the|these|those|@your|everything ~3 @instruction",
 	 RULES_LABEL, PHRASE_UNLESS_HOWTO},
 	{"@ignore @instruction", RULES_LABEL, PHRASE_UNLESS_HOWTO},
@@ -157,11 +193,11 @@ static const struct phrase fishing[] = {
 	 "architecture|backend|implementation|infrastructure|deployment|hyperparameters "
 	 "?file|files|"
 	 "in|as|and|please ?json|yaml|full|detail|details $",
-	 CONFIG_LABEL, 0},
+	 CONFIG_LABEL, PHRASE_UNLESS_ERROR},
 	{"your ~2 token|tokens|password|passwords|credentials|secret|secrets|apikey|key|keys|env|"
 	 "passphrase",
-	 CONFIG_LABEL, 0},
-	{"your ~1 environment|env variable|variables|vars", CONFIG_LABEL, 0},
+	 CONFIG_LABEL, PHRASE_UNLESS_ERROR},
+	{"your ~1 environment|env variable|variables|vars", CONFIG_LABEL, PHRASE_UNLESS_ERROR},
 	{"your ?available|own|internal tools|functions|plugins|endpoints|function|tool "
 	 "?definitions|"
 	 "definition|schema|schemas|list|and ?in|as|functions|verbatim ?json $",
@@ -208,7 +244,36 @@ static const struct phrase fishing[] = {
 	{"^ ?please ?and ?now|then print|dump|echo|cat printenv|env|environ|etc", CONFIG_LABEL,
 	 PHRASE_UNLESS_COMPONENT},
 
+	{"are|were you ?currently|now "
+	 "calling|connected|hiding|holding|hosted|deployed|talking|storing|keeping|"
+	 "concealing|querying|hooked",
+	 CONFIG_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"do|did you ?currently run|call|connect|store|hide|hold|keep|talk|query ~2 "
+	 "on|to|with|from|in|secret|secrets|hidden",
+	 CONFIG_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"proc self", CONFIG_LABEL, 0},
+	{"etc passwd|shadow|hosts", CONFIG_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"^ ?then ?and ?now run|execute|print|show|cat|echo env|printenv|environ|set $",
+	 CONFIG_LABEL, 0},
+	{"cat|less|head|tail|open your ~4", CONFIG_LABEL, 0},
+
 	/* another role */
+	{"your|a|the|new|another ?new ?own persona|personality|identity|alter|alterego "
+	 "is|ego|called|named|will|"
+	 "has|should|now",
+	 ROLE_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"stop|quit being|acting|pretending|behaving ~4", ROLE_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"become|be a|an|my ~2 "
+	 "linux|terminal|shell|pirate|hacker|girlfriend|boyfriend|villain|cat|human|"
+	 "person|interpreter|console",
+	 ROLE_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"^ ?please ?now ?just ?you act|behave|respond|talk|speak|reply as|like", ROLE_LABEL,
+	 PHRASE_UNLESS_COMPONENT},
+	{"no|without|any|remove|disable|drop ~1 filter|filters|censorship|guardrails $", ROLE_LABEL,
+	 PHRASE_UNLESS_COMPONENT},
+	{"say|print|answer|reply|respond|output|write ~2 "
+	 "hacked|pwned|owned|jailbroken|bananas|haxx",
+	 ROLE_LABEL, 0},
 	{"you are|re now|henceforth|hereby ?going ?to ?be "
 	 "a|an|dan|called|named|acting|free|no|not|the|my|"
 	 "unrestricted|unfiltered|jailbroken|evil",
@@ -285,6 +350,21 @@ static const struct phrase action[] = {
 	{"^ ?@polite ?@polite ?@polite stop|shut|turn ?down|off my|our ~3 @object", ACTION,
 	 PHRASE_UNLESS_MEANS},
 	{"^ ?@polite ?@polite ?@polite @destroy|@build ~9 for me", ACTION, 0},
+	{"^ ?@polite ?@polite ?@polite @build my|our ~2 @object $", ACTION, 0},
+	{"^ ?@polite ?@polite ?@polite @build ~5 my|our ~2 @object to ~2 $", ACTION,
+	 PHRASE_UNLESS_MEANS},
+	{"^ kubectl|helm|docker ~6 for me", ACTION, 0},
+	{"^ ?@polite ?@polite ?@polite @destroy all|every ~2 @object "
+	 "that|which|older|from|belonging",
+	 ACTION, 0},
+	{"please|kindly make|set|add|give|grant|turn ~3 "
+	 "admin|owner|contributor|access|editor|viewer|rights|"
+	 "permission|permissions ~4 my|our|the|namespace|cluster|profile",
+	 ACTION, PHRASE_UNLESS_MEANS},
+	{"^ ?@polite ?@polite ?@polite submit|run|start|stop|delete|restart|apply|deploy "
+	 "this|that|it|these|the ~2 "
+	 "@object ?now ?please ?again $",
+	 ACTION, 0},
 	{"^ ?@polite ?@polite ?@polite @destroy|@build ~7 for us $", ACTION, 0},
 	{"^ ?@polite ?@polite ?@polite @destroy|@build ~6 @object ~4 now|immediately|please|asap $",
 	 ACTION, 0},
@@ -358,6 +438,11 @@ static const struct phrase identity[] = {
 	{"^ ?so ?and hows ?it|everything|life|things|your ?day|going|doing ?going $", IDENTITY, 0},
 	{"^ ?sorry wrong|other window|chat|person|tab|channel|bot $", "no question", 0},
 	{"^ ?ok ?and ?so ?but who|what are you by the way $", IDENTITY, 0},
+	{"^ ?please can|could ?you tell|explain ?me what|how|who you do|work|are|can ?do $",
+	 IDENTITY, 0},
+	{"^ that|this|it ?really ?unfortunately did|was|does|is|wasnt|didnt|isnt ?not ?so ?very "
+	 "help|helpful|useful|good $",
+	 "no question", 0},
 	{"^ who|what|how|whom ?or ?what ?exactly|really are|r ?u ?you "
 	 "?exactly|really|doing|today|then|even "
 	 "$",
@@ -378,7 +463,7 @@ static const struct phrase identity[] = {
 	 "?using|use|based|"
 	 "running|run ?on ?with $",
 	 IDENTITY, 0},
-	{"^ ?so|and ?wait|hey are|r ?you|u ~4 "
+	{"^ ?so|and ?wait|hey are|r you|u ~4 "
 	 "bot|human|robot|ai|machine|chatgpt|gpt|claude|gemini|llama|person|"
 	 "real|alive|sentient|assistant|chatbot|conscious|gpt4|copilot|bard|mistral|qwen|there|"
 	 "busy|ok|"
@@ -822,6 +907,41 @@ const struct foreign_pair route_foreign[] = {
 	{"잊어", "지시"},
 	{"프롬프트", "보여"},
 	{"프롬프트", "알려"},
+	/* what stands before, in other words */
+	{"texto", "antes de este mensaje"},
+	{"texto", "anterior a"},
+	{"texte", "avant ce message"},
+	{"ton message", ""},
+	{"tes regles", ""},
+	{"texto", "antes desta mensagem"},
+	{"testo", "prima di questo"},
+	{"text vor dieser nachricht", ""},
+	{"wortwoertlich", "anweisung"},
+	{"deine geheim", ""},
+	{"dein system", ""},
+	{"deinem system", ""},
+	{"mots", "au-dessus"},
+	{"你的提示", ""},
+	{"提示词", "你"},
+	{"输出", "系统"},
+	{"扮演", ""},
+	{"角色扮演", ""},
+	{"あなたの設定", ""},
+	{"당신의 프롬프트", ""},
+	{"твои правила", ""},
+	{"твоя конфигурация", ""},
+	{"инструкции", "тебе"},
+	{"инструкции", "твои"},
+	{"haz como si", ""},
+	{"actua como", ""},
+	{"fais comme si", ""},
+	{"agis comme", ""},
+	{"finja que", ""},
+	{"fai finta", ""},
+	{"doe alsof", ""},
+	{"udawaj", ""},
+	{"представь что ты", ""},
+	{"притворись", ""},
 	/* Arabic, Hindi in Latin letters, Indonesian, Vietnamese, Greek */
 	{"تجاهل", "التعليمات"},
 	{"تعليماتك", ""},

@@ -13,10 +13,12 @@ enum phrase_flag {
 	PHRASE_UNLESS_COMPONENT = 2,
 	/* of ROUTE_PHRASES_ACTION: a way to do it is named ("from", "without"), so a way is looked for */
 	PHRASE_UNLESS_MEANS = 4,
+	/* of ROUTE_PHRASES_FISHING: error messages say this to their readers */
+	PHRASE_UNLESS_ERROR = 16,
 	/* of ROUTE_PHRASES_SOURCES: not where it is only supposed ("when a run fails") */
 	PHRASE_UNLESS_SUPPOSED = 8,
 	/* of ROUTE_PHRASES_SOURCES: enum route_source, shifted */
-	PHRASE_SOURCE_SHIFT = 4,
+	PHRASE_SOURCE_SHIFT = 8,
 };
 
 struct phrase_table {

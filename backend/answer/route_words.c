@@ -53,7 +53,7 @@ const struct phrase_words route_words[] = {
 	 "sure alright understood correct exactly gotcha worked works helpful helped solved fixed "
 	 "bye goodbye cya ciao tschuss tschüss later night morning evening afternoon day weekend "
 	 "bad useless stupid sorry impressive lovely neat bravo genius smart useful legend "
-	 "splendid agreed noted interesting adios bonne journee hmm hm ah oh oops k kk"},
+	 "splendid agreed noted interesting adios bonne journee hmm hm ah oh oops k kk ha funny"},
 	{WORD_SOCIAL, "social",
 	 "a an the and i im ive id you youre u that this it its is are was were so very much many "
 	 "lot lots all for to me my of there everyone team bot friend dear sir madam mate buddy "
@@ -74,7 +74,7 @@ const struct phrase_words route_words[] = {
 	 "create apply deploy install run execute launch start submit trigger add grant give "
 	 "update patch edit change set mount configure enable disable provision make spin schedule "
 	 "push assign increase decrease fix move copy reconfigure open expose roll register invite "
-	 "turn shut"},
+	 "turn shut raise lower extend shrink terminate"},
 	{WORD_OBJECT, "object",
 	 "namespace ns pod deployment cluster notebook server experiment trial pipeline run job "
 	 "profile node service pvc volume kubeflow katib kserve manifest yaml model workspace "
@@ -119,24 +119,23 @@ const struct phrase_words route_words[] = {
 	 "related interview question behind actual tradeoff trade off reduce increase files"},
 	{WORD_FORMAT, NULL,
 	 "json yaml xml base64 python list bash script code file files markdown table csv html "
-	 "latex "
-	 "documentation docs documents document encode encoded decode encoding config configs "
-	 "configuration configured settings setting environment env variable variables token "
-	 "tokens "
-	 "password passwords developer developers admin administrator user users string format "
-	 "function "
-	 "functions debug debugging class object array rot13 hex unicode server backend version "
-	 "instance session option options default output command commands terminal template log "
-	 "regex sql query response request"},
+	 "latex documentation docs documents document encode encoded decode encoding config "
+	 "configs configuration configured settings setting environment env variable variables "
+	 "token tokens password passwords developer developers admin administrator user users "
+	 "string format function functions debug debugging class object array rot13 hex unicode "
+	 "server backend version instance session option options default output command commands "
+	 "terminal template log regex sql query response request url endpoint model shell api host "
+	 "hosted text message messages deployment deployed page pages poem paper linux app rest "
+	 "security audit access software"},
 	{WORD_INNER, NULL,
 	 "prompt prompts systemprompt preprompt instruction instructions guideline guidelines "
-	 "directive "
-	 "directives programming"},
+	 "directive directives programming preamble metaprompt"},
 	{WORD_INNER_WEAK, NULL,
 	 "rule rules restriction restrictions configuration configured config constraints policy "
-	 "policies "
-	 "guardrail guardrails safeguards limitations secrets credentials persona"},
-	{WORD_YOU, NULL, "you your yours yourself youre u ur assistant chatbot"},
+	 "policies guardrail guardrails safeguards limitations secrets credentials persona secret "
+	 "key keys token tokens password passwords confidential hidden preamble context safety "
+	 "filters"},
+	{WORD_YOU, NULL, "you your yours yourself youre u ur assistant chatbot thy thee yall ya"},
 	{WORD_PRODUCT, NULL,
 	 "kfp katib kserve kfserving trainer notebook workspace pipeline dashboard tensorboard "
 	 "spark feast "
@@ -236,7 +235,7 @@ const struct phrase_words route_words[] = {
 	 "accuracy entropy epoch epochs minibatch regression classification clustering kmeans svm "
 	 "supervised unsupervised reinforcement transformers neural learning bias variance "
 	 "confusion optimizer adam sgd bagging boosting backprop finetuning pytorch tensorflow "
-	 "keras scikit sklearn tokenization"},
+	 "keras scikit sklearn tokenization vanishing exploding"},
 	{WORD_LINUX, NULL,
 	 "linux bash shell chmod chown grep sed awk ssh scp rsync systemd crontab sudo tar curl "
 	 "vim nano ubuntu debian symlink symlinks"},
@@ -269,7 +268,8 @@ const struct phrase_words route_words[] = {
 	{WORD_OFF, NULL,
 	 "pancake poem poems joke jokes haiku limerick lyrics sonnet riddle gedicht witz sudoku "
 	 "crossword superhero 笑话 анекдот blague chiste poema horoscopo horoscope whales puppies "
-	 "gandalf pasta eggs spaghetti smoothie tiramisu hangover sunburn"},
+	 "gandalf pasta eggs spaghetti smoothie tiramisu hangover sunburn resignation "
+	 "photosynthesis cheerleader"},
 	{WORD_OFF_WEAK, NULL,
 	 "cook eat eating drink drinks food meal kitchen oven fruit vegetable vegetables cheese "
 	 "sauce sea summer winter spring autumn tomorrow tonight yesterday weekend coach league "
@@ -302,7 +302,8 @@ const struct phrase_words route_words[] = {
 	 "infection blister bleeding bruise mum's dad's album concert band vote election elections "
 	 "war cats dogs car cars ocean galaxy ghost flight flights holiday holidays umbrella "
 	 "symptom symptoms diagnosis doctor birthday singer titanic recipe soup mountain river "
-	 "kilometers phone"},
+	 "kilometers phone leaking tap spanish dragon dollar exchange sit stronger strongest "
+	 "avocado cheer resignation learn"},
 	{WORD_WEATHER, NULL,
 	 "weather rain raining rainy sunny snow snowing thunderstorm wetter meteo clima погода "
 	 "天气 "
