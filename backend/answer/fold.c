@@ -206,7 +206,8 @@ static bool is_upper(char c)
 static bool is_identifier(struct str token)
 {
 	bool digit = false, letter = false, inner = false;
-	while (token.len && memchr(".,;:!?)\"'", token.ptr[token.len - 1], 9))
+	while (token.len && memchr(".,;:!?)\"'", token.ptr[token.len - 1], 9) &&
+	       !str_ends(token, STR("()")))
 		token.len--;
 	while (token.len && memchr("(\"'", token.ptr[0], 3))
 		token = str_slice(token, 1, token.len);

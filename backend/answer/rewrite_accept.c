@@ -9,6 +9,15 @@
 
 enum { PROPOSAL_BYTES = 600, TURN_BYTES = 4000, TURNS_MAX = 24, SCRATCH_MAX = 32 << 20 };
 
+static struct str unquote(struct str text)
+{
+	text = str_trim(text);
+	while (text.len >= 2 && strchr("\"'`*", text.ptr[0]) &&
+	       text.ptr[0] == text.ptr[text.len - 1])
+		text = str_trim(str_slice(text, 1, text.len - 1));
+	return text;
+}
+
 /* What models put around a query. */
 static struct str unwrap(struct str text)
 {
@@ -19,16 +28,12 @@ static struct str unwrap(struct str text)
 					     "search query:",
 					     "query:",
 					     "question:"};
-	text = str_trim(text);
-	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
-		if (text.len >= strlen(labels[i]) &&
-		    str_eq_nocase(str_slice(text, 0, strlen(labels[i])), str_c(labels[i]))) {
-			text = str_trim(str_slice(text, strlen(labels[i]), text.len));
-			break;
-		}
-	while (text.len >= 2 && strchr("\"'`*", text.ptr[0]) &&
-	       text.ptr[0] == text.ptr[text.len - 1])
-		text = str_trim(str_slice(text, 1, text.len - 1));
+	text = unquote(text);
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		size_t len = strlen(labels[i]);
+		if (str_eq_nocase(str_slice(text, 0, len), str_c(labels[i])))
+			return unquote(str_slice(text, len, text.len));
+	}
 	return text;
 }
 
