@@ -9,20 +9,20 @@ enum {
 	TOP = 5, /* sections that are read */
 	SECTION_BYTES_MAX = 64 * 1024,
 	NAMES_MAX = 16,
+	PARAGRAPHS = 3, /* of each section that are read by themselves */
 };
 
 const char *judge_feature_name(enum judge_feature feature)
 {
-	static const char *const names[JUDGE_FEATURES] = {
-		"cosine",  "margin", "covered", "covered_all",   "together",
-		"unknown", "rarest", "names",   "names_unknown", "agreement"};
+	static const char *const names[JUDGE_FEATURES] = {"cosine", "gap",     "covered",
+							  "depth",  "unknown", "version"};
 	return names[feature];
 }
 
 /* What is known of the question's words before the sections are read. */
 struct subject {
 	struct terms terms; /* weighed by the corpus */
-	uint64_t unknown;   /* terms that stand nowhere in it */
+	double once;        /* weight of a word that stands in one section */
 	struct str names[NAMES_MAX];
 	uint64_t name_sections[NAMES_MAX];
 	size_t name_count;
@@ -50,23 +50,16 @@ static enum err_code weigh_subject(struct store *store, struct str question, str
 	if (!code)
 		code = store_word_sections(store, out->names, out->name_count, out->name_sections,
 					   &total, err);
-	for (size_t i = 0; i < out->terms.count && !code; i++) {
+	for (size_t i = 0; i < out->terms.count && !code; i++)
 		out->terms.items[i].weight = rarity(sections[i], total);
-		out->unknown |= (uint64_t)(sections[i] == 0) << i;
-	}
-	return code;
+	out->once = rarity(1, total);
+	return ERR_OK;
 }
 
-static struct str section_of(const struct retrieve_result *result)
+/* The section with those around it that it grew by. */
+static struct str text_of(const struct retrieve_result *r)
 {
-	return utf8_prefix(result->passage.text, SECTION_BYTES_MAX);
-}
-
-static uint64_t found_in_section(const struct subject *subject, const struct retrieve_result *r)
-{
-	return terms_found(&subject->terms, r->passage.title) |
-	       terms_found(&subject->terms, r->passage.section_path) |
-	       terms_found(&subject->terms, section_of(r));
+	return utf8_prefix(r->text.len ? r->text : r->passage.text, SECTION_BYTES_MAX);
 }
 
 static double share(double part, double whole)
@@ -78,49 +71,58 @@ static void measure_words(const struct subject *subject, const struct retrieve_r
 			  double *features)
 {
 	const struct terms *terms = &subject->terms;
-	double total = terms_weight(terms, UINT64_MAX), rarest = -1;
 	uint64_t all = 0;
 	for (size_t i = 0; i < results->count && i < TOP; i++) {
 		const struct retrieve_result *r = &results->items[i];
-		uint64_t found = found_in_section(subject, r);
-		double covered = share(terms_weight(terms, found), total);
-		features[JUDGE_COVERED] = fmax(features[JUDGE_COVERED], covered);
-		all |= found;
-		for (size_t m = 0; m < r->match_count && m < 3; m++) {
-			double here = share(
-				terms_weight(terms, terms_found(terms, r->matches[m].text)), total);
-			features[JUDGE_TOGETHER] = fmax(features[JUDGE_TOGETHER], here);
+		all |= terms_found(terms, r->passage.title) |
+		       terms_found(terms, r->passage.section_path) | terms_found(terms, text_of(r));
+		for (size_t m = 0; m < r->match_count && m < PARAGRAPHS; m++) {
+			uint64_t found = terms_found(terms, r->matches[m].text);
+			double depth = share(terms_weight(terms, found), subject->once);
+			features[JUDGE_DEPTH] = fmax(features[JUDGE_DEPTH], depth);
 		}
 	}
-	features[JUDGE_COVERED_ALL] = share(terms_weight(terms, all), total);
-	features[JUDGE_UNKNOWN] = share(terms_weight(terms, subject->unknown), total);
-	for (size_t i = 0; i < terms->count; i++)
-		if (terms->items[i].weight > rarest) {
-			rarest = terms->items[i].weight;
-			features[JUDGE_RAREST] = !(all >> i & 1);
-		}
+	features[JUDGE_COVERED] = share(terms_weight(terms, all), terms_weight(terms, UINT64_MAX));
 }
 
-static void measure_names(const struct subject *subject, const struct retrieve_results *results,
-			  double *features)
+static bool held(const struct retrieve_results *results, struct str name)
 {
-	size_t absent = 0, unknown = 0;
-	for (size_t n = 0; n < subject->name_count; n++) {
-		bool held = false;
-		for (size_t i = 0; i < results->count && i < TOP && !held; i++)
-			held = str_find_nocase(section_of(&results->items[i]), subject->names[n],
-					       0) != STR_NPOS;
-		absent += !held;
-		unknown += !held && subject->name_sections[n] == 0;
+	for (size_t i = 0; i < results->count && i < TOP; i++)
+		if (str_find_nocase(text_of(&results->items[i]), name, 0) != STR_NPOS ||
+		    str_find_nocase(results->items[i].passage.text, name, 0) != STR_NPOS)
+			return true;
+	return false;
+}
+
+/* The first name that no section holds and that stands nowhere in the corpus; empty: none. */
+static struct str unknown_name(const struct subject *subject,
+			       const struct retrieve_results *results)
+{
+	for (size_t n = 0; n < subject->name_count; n++)
+		if (!subject->name_sections[n] && !held(results, subject->names[n]))
+			return subject->names[n];
+	return STR("");
+}
+
+/* How far the best page is ahead of the next one. */
+static double page_gap(const struct retrieve_results *results)
+{
+	double first = results->items[0].signals.page_score, next = 0;
+	for (size_t i = 1; i < results->count; i++) {
+		const struct retrieve_result *r = &results->items[i];
+		if (r->passage.document_id != results->items[0].passage.document_id)
+			next = fmax(next, r->signals.page_score);
 	}
-	features[JUDGE_NAMES] = share((double)absent, (double)subject->name_count);
-	features[JUDGE_NAMES_UNKNOWN] = share((double)unknown, (double)subject->name_count);
+	return first - next;
 }
 
 /* Logistic regression; fitted by tests/eval/judge.py. */
-static const double bias = -4.0;
-static const double weights[JUDGE_FEATURES] = {[JUDGE_COSINE] = 8.0, [JUDGE_COVERED_ALL] = 3.0};
-static const double threshold = 0.5;
+static const double bias = -3.39;
+static const double weights[JUDGE_FEATURES] = {
+	[JUDGE_COSINE] = 3.89, [JUDGE_GAP] = 3.19,      [JUDGE_COVERED] = 0.58,
+	[JUDGE_DEPTH] = 0.64,  [JUDGE_UNKNOWN] = -2.58, [JUDGE_VERSION] = -1.90};
+/* Turns away one of twenty answerable questions. */
+static const double threshold = 0.40;
 
 /*
  * While an index is being embedded a page may have no cosine at all. Then the sections found must
@@ -142,11 +144,15 @@ enum err_code judge_sources(struct store *store, struct str question,
 	if (code)
 		return code;
 	double *features = out->features, sum = bias;
+	struct str unknown = unknown_name(&subject, results);
 	features[JUDGE_COSINE] = retrieve_best_cosine(results);
-	features[JUDGE_MARGIN] = features[JUDGE_COSINE] - results->background;
-	features[JUDGE_AGREEMENT] = results->items[0].signals.page_score;
+	features[JUDGE_GAP] = page_gap(results);
 	measure_words(&subject, results, features);
-	measure_names(&subject, results, features);
+	features[JUDGE_UNKNOWN] = unknown.len > 0;
+	out->missing = judge_missing_version(question, results);
+	features[JUDGE_VERSION] = out->missing.len > 0;
+	if (!out->missing.len)
+		out->missing = unknown;
 	for (size_t i = 0; i < JUDGE_FEATURES; i++)
 		sum += weights[i] * features[i];
 	out->probability = 1 / (1 + exp(-sum));

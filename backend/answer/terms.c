@@ -217,19 +217,43 @@ static bool name_byte(char c)
 	return word_byte(c) || c == '_' || c == '.' || c == '-' || c == '/' || c == ':';
 }
 
-/* Whether it is written as a name in code is, see terms_names(). `run` begins and ends with a word. */
+/* "train.py", "config.yaml:12": a file of the reader's own says nothing about the subject. */
+static bool is_file(struct str run)
+{
+	static const char *const endings[] = {".py",  ".yaml", ".yml", ".json", ".go",   ".sh",
+					      ".txt", ".md",   ".log", ".conf", ".ipynb"};
+	size_t colon = str_find(run, STR(":"), 0);
+	struct str name = colon == STR_NPOS ? run : str_slice(run, 0, colon);
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (str_ends(name, str_c(endings[i])))
+			return true;
+	return false;
+}
+
+/*
+ * Whether it is written as a name in code is, see terms_names(). `run` begins and ends with a word. Hosts,
+ * paths, files and exceptions are what a reader quotes, not what is asked for.
+ */
 static bool is_name(struct str run, bool dashed)
 {
-	bool letter = false, joined = dashed, camel = false;
-	if (str_find(run, STR("://"), 0) != STR_NPOS)
+	bool joined = dashed, camel = false;
+	size_t slashes = 0, dots = 0;
+	if (ascii_digit((unsigned char)run.ptr[0]) || is_file(run) || str_ends(run, STR("Error")) ||
+	    str_ends(run, STR("Exception")))
 		return false;
 	for (size_t i = 0; i < run.len; i++) {
 		char c = run.ptr[i], before = i ? run.ptr[i - 1] : ' ';
-		letter = letter || (ascii_alpha((unsigned char)c) && !(i == 0 && c == 'v'));
-		joined = joined || c == '_' || (c == '.' && word_byte(before));
+		if (c == ':' || c == '@')
+			return false;
+		slashes += c == '/';
+		dots += c == '.' && !slashes;
+		joined = joined || c == '_';
 		camel = camel || (c >= 'A' && c <= 'Z' && before >= 'a' && before <= 'z');
 	}
-	return letter && (joined || camel);
+	/* "kubeflow.org/name": the key of a label */
+	if (slashes)
+		return slashes == 1 && dots > 0 && str_find(run, STR("-"), 0) != STR_NPOS;
+	return joined || camel;
 }
 
 size_t terms_names(struct str question, struct str *out, size_t max)

@@ -30,9 +30,10 @@ enum err_code terms_of(struct str question, struct arena *arena, struct terms *o
 		       struct err *err) WARN_UNUSED;
 
 /*
- * The names in a question that are written as code is: with '_' or '.' inside, in camelCase, or with
- * dashes in front ("set_caching_options", "spec.template", "trialTemplate", "--dry-run"). Each once, at
- * most `max`; numbers, versions and web addresses are none. Views into the question. Returns how many.
+ * The names in a question that are written as code is: with '_' inside, in camelCase, with dashes in
+ * front, or the key of a label ("set_caching_options", "trialTemplate", "--dry-run",
+ * "example.org/max-runs"). Each once, at most `max`; versions, hosts, paths, files and names of
+ * exceptions are none. Views into the question. Returns how many.
  */
 size_t terms_names(struct str question, struct str *out, size_t max);
 
