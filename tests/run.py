@@ -55,6 +55,10 @@ ROUTE_QUESTIONS = ("routes.jsonl", "questions.jsonl", "questions_hard.jsonl", "o
                    "follow_ups.jsonl")
 ROUTE_GATES = {"routes.accuracy": 0.95, "routes.sources_accuracy": 0.95, "routes.fishing_refused": 1,
                "routes.answerable": 0.99}
+ANSWER_QUESTIONS = ("questions.jsonl", "questions_hard.jsonl", "website.jsonl", "unanswerable.jsonl")
+ANSWER_GATES = {"answers.fact_recall": 0.69, "first_source": 0.76, "citation_validity": 1,
+                "abstention_precision": 0.78, "abstention_recall": 0.37}
+ANSWER_LIMITS = {"false_abstention": 0.055}
 FORMAT_QUESTIONS = ("formats.jsonl", "formats_metamorphic.jsonl")
 FORMAT_GATES = {"hit@1": 0.85, "hit@5": 0.97, "fact_recall@5": 0.95, "metamorphic_kept": 0.97}
 FORMAT_GROUPS = {"yaml": 0.90, "notebook": 0.90, "html": 0.90}  # hit@5
@@ -584,10 +588,11 @@ def evaluate(log, data, sets, gates, above_kep=True):
     return result, report
 
 
-def gated(log, command, gates):
+def gated(log, command, gates, most=None):
     """An eval run against gates; returns the result and the report, {} when there is none."""
     result = Result()
     limits = [f"{metric}>={least}" for metric, least in gates.items()]
+    limits += [f"{metric}<={limit}" for metric, limit in (most or {}).items()]
     code, out, errors = log.run([*command, *(a for gate in limits for a in ("--gate", gate))],
                                 timeout=600)
     missed = re.findall(r"^docs-bot: gate missed: (.*)$", errors, re.M)
@@ -633,6 +638,18 @@ def evaluation(log):
                           EVAL / QUESTIONS[0], "--retrieval-only", "--gate", "hit@5>=1.01"],
                          timeout=600)
     result.check(code == 1, "a gate that cannot be met is met")
+    return result
+
+
+def evaluation_of_answers(log):
+    """What stands in answers, and that the assistant knows what it does not know."""
+    if not BACKGROUND.wait("index"):
+        return without_index()
+    if not HAVE_CORPUS:
+        return Result(skipped=1, notes=["questions without an answer are about the corpus"])
+    command = [BINARY, "--json", "--data-dir", DATA, "--model", MODEL, "eval"]
+    result, _ = gated(log, [*command, *(EVAL / name for name in ANSWER_QUESTIONS)], ANSWER_GATES,
+                      ANSWER_LIMITS)
     return result
 
 
@@ -688,6 +705,7 @@ STEPS = [
     Step("browser", browser, ("background",)),
     Step("routes", routes, ("build-release",)),
     Step("eval", evaluation, ("background",)),
+    Step("eval-answers", evaluation_of_answers, ("background",)),
     Step("eval-formats", evaluation_of_formats, ("background",)),
     Step("make-run", make_run, ("background",)),
 ]

@@ -121,8 +121,8 @@ static const double bias = -3.39;
 static const double weights[JUDGE_FEATURES] = {
 	[JUDGE_COSINE] = 3.89, [JUDGE_GAP] = 3.19,      [JUDGE_COVERED] = 0.58,
 	[JUDGE_DEPTH] = 0.64,  [JUDGE_UNKNOWN] = -2.58, [JUDGE_VERSION] = -1.90};
-/* Turns away one of twenty answerable questions. */
-static const double threshold = 0.40;
+/* Turns away, with the versions that are missing, one of twenty answerable questions. */
+static const double threshold = 0.36;
 
 /*
  * While an index is being embedded a page may have no cosine at all. Then the sections found must
@@ -151,12 +151,13 @@ enum err_code judge_sources(struct store *store, struct str question,
 	features[JUDGE_UNKNOWN] = unknown.len > 0;
 	out->missing = judge_missing_version(question, results);
 	features[JUDGE_VERSION] = out->missing.len > 0;
-	if (!out->missing.len)
-		out->missing = unknown;
 	for (size_t i = 0; i < JUDGE_FEATURES; i++)
 		sum += weights[i] * features[i];
 	out->probability = 1 / (1 + exp(-sum));
 	out->sufficient = out->probability >= threshold ||
 			  (results->partial && extract->coverage >= partial_coverage);
+	/* A name that only stands in a pasted line is not what is missing. */
+	if (!out->missing.len && !out->sufficient)
+		out->missing = unknown;
 	return ERR_OK;
 }

@@ -26,9 +26,10 @@ struct judgement {
 	double probability; /* that the sources hold the answer: calibrated, 0 … 1 */
 	bool sufficient;    /* probability at or above the threshold */
 	/*
-	 * A version, with the word before it ("Katib v0.99"), or a name in code, that the question
-	 * names and no source holds: what the sources say is then about something else. View into the
-	 * question; empty: none.
+	 * A version, with the word before it ("Katib v0.99"), that the question names and no source
+	 * covers: what the sources say is then about another one, whatever the probability. Of
+	 * insufficient sources also a name in code that stands nowhere. View into the question; empty:
+	 * none.
 	 */
 	struct str missing;
 	double features[JUDGE_FEATURES];
@@ -47,7 +48,8 @@ enum err_code judge_sources(struct store *store, struct str question,
 /*
  * The first version in the question that no source covers, with the word before it. A source covers
  * one that it names, or a finer one ("1.8.22" for "1.8"), in its text, headings or path, and one that
- * its version label is or begins ("1" for "1.8"). Addresses, and numbers after words that stand in no
+ * its version label is or begins ("1" for "1.8"), and one whose first number stands behind
+ * the same word ("KFP v2" for "KFP 2.4"). Addresses, and numbers after words that stand in no
  * source, are none. View into the question; empty: none.
  */
 struct str judge_missing_version(struct str question, const struct retrieve_results *results);

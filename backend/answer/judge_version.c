@@ -52,10 +52,37 @@ static bool names(struct str text, struct str version)
 	return false;
 }
 
-static bool covers(const struct retrieve_result *r, struct str written, struct str version)
+/* "KFP v2" and "KFP 2.x", but not "KFP 2.1", for "KFP 2.4": what holds for the whole line of releases. */
+static bool names_line(struct str text, struct str name, struct str version)
+{
+	size_t digits = 0;
+	while (digits < version.len && ascii_digit((unsigned char)version.ptr[digits]))
+		digits++;
+	struct str line = str_slice(version, 0, digits);
+	for (size_t at = str_find_nocase(text, name, 0); at != STR_NPOS;
+	     at = str_find_nocase(text, name, at + 1)) {
+		struct str rest = str_slice(text, at + name.len, text.len);
+		if (!rest.len || rest.ptr[0] != ' ')
+			continue;
+		rest = str_slice(rest, rest.len > 1 && rest.ptr[1] == 'v' ? 2 : 1, rest.len);
+		if (!str_starts(rest, line))
+			continue;
+		rest = str_slice(rest, line.len, rest.len);
+		bool further = rest.len && ascii_alnum((unsigned char)rest.ptr[0]);
+		bool finer = rest.len > 1 && rest.ptr[0] == '.' &&
+			     ascii_digit((unsigned char)rest.ptr[1]);
+		if (!further && !finer)
+			return true;
+	}
+	return false;
+}
+
+static bool covers(const struct retrieve_result *r, struct str name, struct str written,
+		   struct str version)
 {
 	const struct store_passage *p = &r->passage;
-	return names(r->text.len ? r->text : p->text, version) || names(p->text, version) ||
+	return names_line(r->text.len ? r->text : p->text, name, version) ||
+	       names(r->text.len ? r->text : p->text, version) || names(p->text, version) ||
 	       names(p->title, version) || names(p->section_path, version) ||
 	       names(p->path, version) || query_names_version(written, p->version);
 }
@@ -114,7 +141,7 @@ struct str judge_missing_version(struct str question, const struct retrieve_resu
 		}
 		bool covered = !name.len || !results->count || !is_theirs(results, name);
 		for (size_t i = 0; i < results->count && i < SOURCES && !covered; i++)
-			covered = covers(&results->items[i], version, bare(version));
+			covered = covers(&results->items[i], name, version, bare(version));
 		if (!covered)
 			return (struct str){name.ptr,
 					    (size_t)(version.ptr + version.len - name.ptr)};

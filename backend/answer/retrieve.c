@@ -19,7 +19,6 @@ enum {
 	QUERY_PARTS_MAX = 4, /* of an over-long query that are embedded */
 	FILTERED_PAGES = 50, /* pages that a filter must leave, or the rankings are read deeper */
 	DEEPER = 8,          /* times */
-	BACKGROUND_RANK = 100,
 };
 
 static const struct fuse_options fuse_fixed = {
@@ -321,12 +320,6 @@ static enum err_code fill_results(const struct search *s, const struct fused_lis
 	return code;
 }
 
-static float background_of(const struct store_hits *paragraphs)
-{
-	size_t last = paragraphs->count < BACKGROUND_RANK ? paragraphs->count : BACKGROUND_RANK;
-	return last ? paragraphs->items[last - 1].score : 0;
-}
-
 enum err_code retrieve(struct store *store, struct embedder *embedder, const struct clock *clock,
 		       struct str query, const struct retrieve_options *options,
 		       struct arena *arena, struct retrieve_results *out, struct err *err)
@@ -360,7 +353,6 @@ enum err_code retrieve(struct store *store, struct embedder *embedder, const str
 		code = search_all(&s, &fused, err);
 	for (int i = 0; i < SIGNAL_COUNT; i++)
 		out->partial |= s.hits[i].partial;
-	out->background = background_of(&s.hits[SIGNAL_PARAGRAPHS]);
 	if (!code)
 		code = fill_results(&s, &fused, out, err);
 	if (!code)

@@ -82,11 +82,6 @@ struct retrieve_results {
 	size_t count;
 	int64_t took_us;
 	bool partial; /* part of the index had no vectors yet: cosines may be missing */
-	/*
-	 * What a paragraph of this corpus scores that has nothing to do with the query but words and
-	 * tone: the cosine of the 100th, or the last one when there are fewer. 0 without vectors.
-	 */
-	float background;
 };
 
 /* What retrieve() refuses: ERR_INVALID for empty, over-long or non-UTF-8 queries. */

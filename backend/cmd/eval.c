@@ -27,7 +27,7 @@ const struct option eval_options[] = {
 	{"report", "FILE", "write an HTML page with the result of each question"},
 	{"baseline", "FILE", "compare with an earlier run: the output of --json eval"},
 	{"gate", "METRIC>=VALUE",
-	 "exit 1 when a metric is lower; repeatable. VALUE: a number, "
+	 "exit 1 when a metric is lower (with <=: higher); repeatable. VALUE: a number, "
 	 "baseline, kep, or one of these with +0.1 or -0.1"},
 	{"from", "FILE", "run nothing, show earlier runs (--json eval); repeatable"},
 	{NULL, NULL, NULL},

@@ -9,6 +9,7 @@ struct gate {
 	struct str name;      /* of the figure */
 	struct str reference; /* "baseline", a profile, or empty: the minimum is a number */
 	double minimum;       /* or what is added to the reference's figure */
+	bool at_most;         /* it is a maximum: "false_abstention<=0.05" */
 };
 
 static const char *const answer_figures[] = {
@@ -76,6 +77,9 @@ static bool parse_gate(const char *text, struct gate *out)
 {
 	struct str gate = str_c(text);
 	size_t at = str_find(gate, STR(">="), 0);
+	out->at_most = at == STR_NPOS;
+	if (out->at_most)
+		at = str_find(gate, STR("<="), 0);
 	if (at == STR_NPOS)
 		return false;
 	out->name = str_trim(str_slice(gate, 0, at));
@@ -137,10 +141,11 @@ int eval_gates_validate(struct context *ctx, const struct eval_options *options)
 		if (!is_gate(&ctx->given[i]))
 			continue;
 		if (!parse_gate(text, &gate))
-			return context_usage(ctx,
-					     "--gate wants METRIC>=VALUE, e.g. hit@5>=0.88 or "
-					     "hit@5>=baseline-0.01, not '%s'",
-					     text);
+			return context_usage(
+				ctx,
+				"--gate wants METRIC>=VALUE or METRIC<=VALUE, e.g. hit@5>=0.88 or "
+				"hit@5>=baseline-0.01, not '%s'",
+				text);
 		if (!is_figure(gate.name, options))
 			return context_usage(ctx, "--gate %s: this run does not measure '%.*s'",
 					     text, STR_ARG(gate.name));
@@ -164,10 +169,11 @@ int eval_gates_check(struct context *ctx, const json_t *report, const json_t *ba
 			fprintf(stderr, "docs-bot: gate missed: there is no %.*s\n",
 				STR_ARG(gate.name));
 			status = EXIT_FAILED;
-		} else if (value < minimum) {
+		} else if (gate.at_most ? value > minimum : value < minimum) {
 			fprintf(stderr,
-				"docs-bot: gate missed: %.*s is %.4f, at least %.4f is wanted\n",
-				STR_ARG(gate.name), value, minimum);
+				"docs-bot: gate missed: %.*s is %.4f, at %s %.4f is wanted\n",
+				STR_ARG(gate.name), value, gate.at_most ? "most" : "least",
+				minimum);
 			status = EXIT_FAILED;
 		}
 	}

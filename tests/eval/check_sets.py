@@ -14,7 +14,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 OWN = {"formats.jsonl": HERE / "site", "own_questions.jsonl": HERE.parent / "e2e" / "site"}
-SETS = ("questions.jsonl", "questions_hard.jsonl", "follow_ups.jsonl", "routes.jsonl", *OWN)
+SETS = ("questions.jsonl", "questions_hard.jsonl", "follow_ups.jsonl", "routes.jsonl",
+        "unanswerable.jsonl", *OWN)
 VARIANTS = {"metamorphic.jsonl": ("questions.jsonl", "questions_hard.jsonl"),
             "formats_metamorphic.jsonl": ("formats.jsonl",)}
 

@@ -157,9 +157,28 @@ static void memory_runs_out(void **state)
 	arena_release(&small);
 }
 
+static void names_are_written_as_code_is(void **state)
+{
+	struct str out[4];
+	size_t n = terms_names(
+		STR("Does set_retry or trialTemplate take --max-retry, see train_it.py, "
+		    "example.org/max-runs, a/b_c, example.org, v1.8.22, KeyError, "
+		    "e.g. set_retry and well-known words?"),
+		out, 4);
+	static const char *const wanted[] = {"set_retry", "trialTemplate", "max-retry",
+					     "example.org/max-runs"};
+	assert_int_equal(n, 4);
+	for (size_t i = 0; i < n; i++)
+		assert_true(str_eq(out[i], str_c(wanted[i])));
+	assert_int_equal(terms_names(STR("set_a set_b set_c"), out, 2), 2);
+	assert_int_equal(terms_names(STR(""), out, 4), 0);
+	assert_int_equal(terms_names(STR("-- _ . :// example.org v2 10.5"), out, 4), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_written_as_code_is),
 		cmocka_unit_test_setup_teardown(content_words_stay, setup, teardown),
 		cmocka_unit_test_setup_teardown(words_count_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(identifiers_fall_into_parts, setup, teardown),
