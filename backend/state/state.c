@@ -35,16 +35,21 @@ static enum err_code check_text(struct str text, const char *what, struct err *e
 	return ERR_OK;
 }
 
-/* Logs the change from working to failing and back, so that a full disk is one line, not thousands. */
-static enum err_code note(struct state *s, enum err_code code, const struct err *why,
-			  struct err *err)
+enum kind { READS, WRITES };
+
+/*
+ * Logs the change from working to failing and back, so that a full disk is one line, not thousands.
+ * Back is when something could be written again: reading works on a full disk.
+ */
+static enum err_code note(struct state *s, enum kind kind, enum err_code code,
+			  const struct err *why, struct err *err)
 {
 	if (code == ERR_INVALID || code == ERR_NOTFOUND) {
 		/* The caller's mistake, or nothing there to read: memory itself works. */
 	} else if (code) {
 		if (!atomic_exchange(&s->failing, true))
 			log_warn(s->log, "state", "going on without memory: %s", why->message);
-	} else if (atomic_exchange(&s->failing, false)) {
+	} else if (kind == WRITES && atomic_exchange(&s->failing, false)) {
 		log_info(s->log, "state", "remembering again");
 	}
 	if (code && err)
@@ -79,7 +84,7 @@ enum err_code state_append_turn(struct state *s, struct str session, enum state_
 	if (!code && kept.len)
 		code = s->ops->append_turn(s, session, role, kept, &why);
 	arena_release(&scratch);
-	return note(s, code, &why, err);
+	return note(s, WRITES, code, &why, err);
 }
 
 enum err_code state_history(struct state *s, struct str session, struct arena *arena,
@@ -98,7 +103,7 @@ enum err_code state_history(struct state *s, struct str session, struct arena *a
 		out->turns++;
 		out->count--;
 	}
-	return note(s, code, &why, err);
+	return note(s, READS, code, &why, err);
 }
 
 enum err_code state_forget(struct state *s, struct str session, bool *found, struct err *err)
@@ -107,7 +112,7 @@ enum err_code state_forget(struct state *s, struct str session, bool *found, str
 	bool was_there = false;
 	enum err_code code = check_session(session, err);
 	if (!code && s)
-		code = note(s, s->ops->forget(s, session, &was_there, &why), &why, err);
+		code = note(s, WRITES, s->ops->forget(s, session, &was_there, &why), &why, err);
 	if (found)
 		*found = was_there;
 	return code;
@@ -206,7 +211,7 @@ enum err_code state_record_gap(struct state *s, const struct state_gap *gap, str
 	code = record(s, gap, &key, &scratch, &why);
 	buf_release(&key);
 	arena_release(&scratch);
-	return note(s, code, &why, err);
+	return note(s, WRITES, code, &why, err);
 }
 
 enum err_code state_gaps(struct state *s, size_t max, struct arena *arena, struct state_gaps *out,
@@ -219,7 +224,7 @@ enum err_code state_gaps(struct state *s, size_t max, struct arena *arena, struc
 	enum err_code code = s->ops->gaps(s, max, arena, out, &why);
 	if (code)
 		*out = (struct state_gaps){0};
-	return note(s, code, &why, err);
+	return note(s, READS, code, &why, err);
 }
 
 void state_close(struct state *s)

@@ -3,8 +3,8 @@
  * documentation does not answer. Backends: sqlite/. An instance begins with a pointer to its
  * operations.
  *
- * Memory is a convenience: answers do without it. A failure is logged here, once until a call
- * succeeds again, so that callers may go on as if nothing were remembered; and all functions take
+ * Memory is a convenience: answers do without it. A failure is logged here, once until something could
+ * be written again, so that callers may go on as if nothing were remembered; and all functions take
  * NULL for a state and then remember nothing.
  *
  * Threads: one instance serves all threads. Processes: several may use one state at the same time.

@@ -64,6 +64,18 @@ class Bot:
         return run.json
 
 
+def small_disk(folder, size):
+    """Mounts a small tmpfs if this may be done here; else None."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
+                          capture_output=True)
+    return folder if done.returncode == 0 else None
+
+
+def unmount(disk):
+    subprocess.run(["umount", str(disk)], check=True)
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
     """A random model: everything works with it, only meaning is missing."""

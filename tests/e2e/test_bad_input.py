@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import MAKE_TINY_MODEL, SITE, Bot
+from conftest import MAKE_TINY_MODEL, SITE, Bot, small_disk, unmount
 
 HUGE = 200 * 1000 * 1000
 
@@ -226,14 +226,6 @@ def test_data_folder_cannot_be_made(tmp_path, tiny_model):
     only_error(Bot(tmp_path / "file" / "data", tiny_model).run("index", SITE), "file")
 
 
-def small_disk(folder, size):
-    """Mounts a small tmpfs if this may be done here; else None."""
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
-                          capture_output=True)
-    return folder if done.returncode == 0 else None
-
-
 def many_pages(folder):
     folder.mkdir()
     for n in range(300):
@@ -262,7 +254,7 @@ def test_full_disk(tmp_path, tiny_model):
         still_good(bot)
     finally:
         if not more:
-            subprocess.run(["umount", str(disk)], check=True)
+            unmount(disk)
 
 
 def test_interrupted_run_keeps_the_old_index(bot, docs, tmp_path):

@@ -536,6 +536,7 @@ static void test_newer_schema(void **state)
 	change_file(f, "PRAGMA user_version = 1");
 	f->now_ms += 6000;
 	assert_string_equal(told(f, "a"), "kept");
+	say(f, "a", STATE_USER, "more");
 	assert_int_equal(logged(f, "remembering again"), 1);
 }
 
