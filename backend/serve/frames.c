@@ -141,8 +141,8 @@ static bool cited_before(const struct answer_citation *citations, size_t at)
 	return false;
 }
 
-enum err_code frames_citations(const struct answer_citation *citations, size_t count,
-			       struct buf *out, struct err *err)
+/* The distinct addresses in order of first use; NULL without memory. */
+static json_t *addresses(const struct answer_citation *citations, size_t count)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; list && i < count; i++) {
@@ -153,12 +153,37 @@ enum err_code frames_citations(const struct answer_citation *citations, size_t c
 			list = NULL;
 		}
 	}
+	return list;
+}
+
+enum err_code frames_citations(const struct answer_citation *citations, size_t count,
+			       struct buf *out, struct err *err)
+{
+	json_t *list = addresses(citations, count);
 	if (list && json_array_size(list) == 0) {
 		json_decref(list);
 		return ERR_OK;
 	}
 	return write_frame(list ? json_pack("{s:s, s:o}", "type", "citations", "citations", list)
 				: NULL,
+			   out, err);
+}
+
+enum err_code frames_chat(struct str answer_id, const struct answer_result *result, struct buf *out,
+			  struct err *err)
+{
+	json_t *list = addresses(result->citations, result->citation_count);
+	/* Clients of the first server know null, not an empty list. */
+	if (list && json_array_size(list) == 0) {
+		json_decref(list);
+		list = json_null();
+	}
+	return write_frame(json_pack("{s:o, s:o, s:o, s:o, s:s, s:b}", "response",
+				     json_from_str(result->text), "citations", list, "sources",
+				     present_citations(result->citations, result->citation_count),
+				     "answer_id", json_from_str(answer_id), "route",
+				     answer_route_name(result->route), "grounded",
+				     result->grounded),
 			   out, err);
 }
 

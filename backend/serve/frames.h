@@ -48,6 +48,9 @@ enum err_code frames_citations(const struct answer_citation *citations, size_t c
 /* With what became of the question: `route`, `grounded`. */
 enum err_code frames_done(struct str answer_id, const struct answer_result *result, struct buf *out,
 			  struct err *err) WARN_UNUSED;
+/* The answer of POST /chat as one document: {response, citations, sources, answer_id, route, grounded}. */
+enum err_code frames_chat(struct str answer_id, const struct answer_result *result, struct buf *out,
+			  struct err *err) WARN_UNUSED;
 /* "Request failed: " and the message. */
 enum err_code frames_error(const char *message, struct buf *out, struct err *err) WARN_UNUSED;
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "serve/frames.h"
+#include "serve/origin.h"
 #include "serve/service.h"
 
 #define PIECE         16384 /* bytes of a body per writeable callback */
@@ -81,10 +82,14 @@ static const char *status_title(int status)
 		return "Not Found";
 	case 405:
 		return "Method Not Allowed";
+	case 411:
+		return "Length Required";
 	case 413:
 		return "Content Too Large";
 	case 414:
 		return "URI Too Long";
+	case 422:
+		return "Unprocessable Content";
 	case 503:
 		return "Service Unavailable";
 	case 505:
@@ -144,6 +149,17 @@ static bool send_head(struct conn *conn)
 		add(&head, "date:", text);
 	add(&head, "x-request-id:", conn->id);
 	add(&head, "cache-control:", r->cache);
+	if (conn->origin[0]) {
+		add(&head, "access-control-allow-origin:", conn->origin);
+		add(&head, "access-control-expose-headers:", "x-request-id, retry-after");
+		add(&head, "vary:", "Origin");
+	}
+	if (conn->preflight) {
+		add(&head, "access-control-allow-methods:", "GET, POST, OPTIONS");
+		add(&head,
+		    "access-control-allow-headers:", "content-type, authorization, x-request-id");
+		add(&head, "access-control-max-age:", "600");
+	}
 	add(&head, "etag:", r->etag);
 	add(&head, "allow:", r->allow);
 	if (r->retry_after) {
@@ -152,9 +168,12 @@ static bool send_head(struct conn *conn)
 	}
 	if (r->close)
 		add(&head, "connection:", "close");
+	if (r->streamed)
+		add(&head, "x-accel-buffering:", "no");
 	if (r->status != 304) {
 		add(&head, "content-type:", r->content_type);
-		if (lws_add_http_header_content_length(conn->wsi, r->body.len, &head.at, head.end))
+		if (!r->streamed &&
+		    lws_add_http_header_content_length(conn->wsi, r->body.len, &head.at, head.end))
 			return false;
 	}
 	return !head.failed &&
@@ -249,8 +268,107 @@ static void take_result(struct conn *conn)
 		conn->response.retry_after = SERVE_RETRY_AFTER;
 }
 
+/*
+ * A body of unknown length ends with the connection, which lws may close only when it has sent
+ * what it was given: in the callback after the one that wrote last.
+ */
+static int pump_stream(struct conn *conn)
+{
+	struct response *r = &conn->response;
+	struct job *job = conn->job;
+	static const char pre[LWS_PRE];
+	if (!r->head_sent) {
+		if (!send_head(conn))
+			return -1;
+		r->head_sent = true;
+		lws_callback_on_writable(conn->wsi);
+		return conn->head ? -1 : 0;
+	}
+	if (!job)
+		return -1;
+	struct buf frame;
+	buf_init(&frame, conn->service->alloc, conn->service->options->max_answer_bytes + LWS_PRE);
+	bool ok = buf_append(&frame, (struct str){pre, sizeof(pre)});
+	pthread_mutex_lock(&job->lock);
+	bool got = ok && outbox_pop(&job->out, &frame);
+	bool ended = job->finished && outbox_empty(&job->out);
+	ok = ok && !frame.failed && !job->overflow;
+	pthread_mutex_unlock(&job->lock);
+	size_t len = got ? frame.len - LWS_PRE : 0;
+	if (ok && len) {
+		/* Each piece gets this long; a client that does not read is dropped. */
+		lws_set_timeout(conn->wsi, PENDING_TIMEOUT_HTTP_CONTENT, PIECE_SECONDS);
+		ok = lws_write(conn->wsi, (unsigned char *)frame.ptr + LWS_PRE, len,
+			       LWS_WRITE_HTTP) >= (int)len;
+		lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
+	}
+	buf_release(&frame);
+	if (!ok)
+		return -1;
+	if (ended)
+		job_abandon(conn);
+	if (ended || got)
+		lws_callback_on_writable(conn->wsi);
+	return 0;
+}
+
+/* A streamed answer begins with its first frame; one that failed before that is a problem. */
+static void begin_stream(struct conn *conn)
+{
+	struct job *job = conn->job;
+	pthread_mutex_lock(&job->lock);
+	bool begun = !outbox_empty(&job->out) || (job->finished && !job->status);
+	pthread_mutex_unlock(&job->lock);
+	if (!begun)
+		return;
+	conn->response.close = true;
+	begin(conn, 200, job->dialect->content_type);
+	conn->response.streamed = true;
+	conn->response.cache = "no-cache";
+}
+
+void http_answer(struct conn *conn, struct job *job)
+{
+	struct service *service = conn->service;
+	if (job_submit(job, conn))
+		return;
+	if (service->draining)
+		http_problem(conn, 503, "the server is shutting down");
+	else
+		http_problem(conn, 503, "%zu requests are already waiting; try again in %d s",
+			     service->options->queue_length, SERVE_RETRY_AFTER);
+}
+
+bool http_header(struct conn *conn, enum lws_token_indexes token, char *out, size_t size)
+{
+	out[0] = '\0';
+	return lws_hdr_total_length(conn->wsi, token) <= 0 ||
+	       lws_hdr_copy(conn->wsi, out, (int)size, token) >= 0;
+}
+
+bool http_check_origin(struct conn *conn)
+{
+	char origin[SERVE_ORIGIN_SIZE], host[512];
+	if (http_header(conn, WSI_TOKEN_ORIGIN, origin, sizeof(origin)) &&
+	    http_header(conn, WSI_TOKEN_HOST, host, sizeof(host)) &&
+	    origin_allowed(str_c(conn->service->options->allowed_origins), str_c(origin),
+			   str_c(host))) {
+		memcpy(conn->origin, origin, sizeof(origin));
+		return true;
+	}
+	http_problem(conn, 403,
+		     "pages of this origin may not connect; see the option allowed_origins");
+	return false;
+}
+
 int http_writeable(struct conn *conn)
 {
+	const struct job *job = conn->job;
+	if (job && !conn->response.active && job->kind == JOB_ANSWER &&
+	    dialect_streams(job->dialect))
+		begin_stream(conn);
+	if (conn->response.active && conn->response.streamed)
+		return pump_stream(conn);
 	if (conn->job && !conn->response.active)
 		take_result(conn);
 	return conn->response.active ? http_pump(conn) : 0;

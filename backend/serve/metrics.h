@@ -18,6 +18,7 @@
 	X(METRICS_ASSETS, "assets")                                                                \
 	X(METRICS_WEBSOCKET, "websocket")                                                          \
 	X(METRICS_SEARCH, "search")                                                                \
+	X(METRICS_CHAT, "chat")                                                                    \
 	X(METRICS_DOCUMENT, "document")                                                            \
 	X(METRICS_HEALTH, "health")                                                                \
 	X(METRICS_READY, "ready")                                                                  \
@@ -31,7 +32,7 @@ enum metrics_route {
 		METRICS_ROUTE_COUNT
 };
 
-#define METRICS_STATUS_COUNT 13 /* see metrics.c */
+#define METRICS_STATUS_COUNT 15 /* see metrics.c */
 #define METRICS_ANSWER_COUNT 6  /* the answer's routes, and errors */
 #define METRICS_BUCKET_COUNT 12
 

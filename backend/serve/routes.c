@@ -12,7 +12,10 @@
 struct http_route {
 	const char *path; /* ends in '/': everything below it */
 	enum metrics_route metric;
-	void (*handle)(struct conn *conn, struct str rest); /* `rest` of the path below it */
+	/* GET and HEAD, `rest` of the path below it; NULL: not allowed. */
+	void (*handle)(struct conn *conn, struct str rest);
+	/* POST with its whole body; NULL: not allowed. */
+	void (*post)(struct conn *conn, struct str rest, struct str body);
 };
 
 static const char *content_type(struct str name)
@@ -92,19 +95,6 @@ static void handle_metrics(struct conn *conn, struct str rest)
 	http_respond_buf(conn, 200, "text/plain; version=0.0.4; charset=utf-8", &text);
 }
 
-/* Queues the job, or says why not. */
-static void submit(struct conn *conn, struct job *job)
-{
-	struct service *service = conn->service;
-	if (job_submit(job, conn))
-		return;
-	if (service->draining)
-		http_problem(conn, 503, "the server is shutting down");
-	else
-		http_problem(conn, 503, "%zu requests are already waiting; try again in %d s",
-			     service->options->queue_length, SERVE_RETRY_AFTER);
-}
-
 static void handle_ready(struct conn *conn, struct str rest)
 {
 	struct job *job = job_new(conn->service, JOB_READY, conn->id);
@@ -112,7 +102,7 @@ static void handle_ready(struct conn *conn, struct str rest)
 		http_problem(conn, 503, "out of memory");
 		return;
 	}
-	submit(conn, job);
+	http_answer(conn, job);
 }
 
 static void handle_document(struct conn *conn, struct str path)
@@ -126,7 +116,7 @@ static void handle_document(struct conn *conn, struct str path)
 		}
 	}
 	if (job)
-		submit(conn, job);
+		http_answer(conn, job);
 	else
 		http_problem(conn, 404, "no such document is indexed");
 }
@@ -241,7 +231,7 @@ static void handle_search(struct conn *conn, struct str rest)
 		http_problem(conn, 413, "q is %zu bytes long; the limit is %zu", text.len, max);
 	} else if (search_options(conn, job)) {
 		if (buf_append(&job->text, text)) {
-			submit(conn, job);
+			http_answer(conn, job);
 			job = NULL;
 		} else {
 			http_problem(conn, 503, "out of memory");
@@ -254,14 +244,15 @@ out:
 }
 
 static const struct http_route routes[] = {
-	{"/", METRICS_PAGE, handle_page},
-	{"/assets/", METRICS_ASSETS, handle_asset},
-	{PAGE_PREFIX, METRICS_DOCUMENT, handle_document},
-	{"/api/search", METRICS_SEARCH, handle_search},
-	{"/healthz", METRICS_HEALTH, handle_healthz},
-	{"/health", METRICS_HEALTH, handle_health},
-	{"/readyz", METRICS_READY, handle_ready},
-	{"/metrics", METRICS_METRICS, handle_metrics},
+	{"/", METRICS_PAGE, handle_page, NULL},
+	{"/assets/", METRICS_ASSETS, handle_asset, NULL},
+	{PAGE_PREFIX, METRICS_DOCUMENT, handle_document, NULL},
+	{"/api/search", METRICS_SEARCH, handle_search, NULL},
+	{"/chat", METRICS_CHAT, NULL, chat_post},
+	{"/healthz", METRICS_HEALTH, handle_healthz, NULL},
+	{"/health", METRICS_HEALTH, handle_health, NULL},
+	{"/readyz", METRICS_READY, handle_ready, NULL},
+	{"/metrics", METRICS_METRICS, handle_metrics, NULL},
 };
 
 static const struct http_route *find_route(struct str path, struct str *rest)
@@ -276,16 +267,102 @@ static const struct http_route *find_route(struct str path, struct str *rest)
 	return NULL;
 }
 
-/* GET and HEAD carry no body here: what is left unread could pass for the next request. */
-static bool has_body(struct lws *wsi)
+/* Of the body: 0 when there is none, -1 when it is not said how long it is. */
+static long long body_length(struct lws *wsi)
 {
-	char length[24] = "0";
+	char length[24] = "";
+	uint64_t bytes = 0;
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
-		return true;
+		return -1;
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0)
-		return false;
-	return lws_hdr_copy(wsi, length, sizeof(length), WSI_TOKEN_HTTP_CONTENT_LENGTH) < 0 ||
-	       strcmp(length, "0") != 0;
+		return 0;
+	if (lws_hdr_copy(wsi, length, sizeof(length), WSI_TOKEN_HTTP_CONTENT_LENGTH) < 0 ||
+	    !str_to_u64(str_c(length), &bytes) || bytes > INT64_MAX)
+		return -1;
+	return (long long)bytes;
+}
+
+/* A response is ready, or a worker is at it. */
+static int go_on(struct conn *conn)
+{
+	if (conn->response.active && conn->response.close && !conn->response.streamed) {
+		http_send_now(conn);
+		return -1;
+	}
+	if (conn->response.active)
+		lws_callback_on_writable(conn->wsi);
+	else /* the queue may be long: lws must not hang up meanwhile */
+		lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
+	return 0;
+}
+
+static void refuse_method(struct conn *conn, const struct http_route *route)
+{
+	const char *allow =
+		route->handle ? (route->post ? "GET, HEAD, POST" : "GET, HEAD") : "POST";
+	http_problem(conn, 405, "only %s is allowed here",
+		     route->handle && route->post ? "GET, HEAD or POST"
+		     : route->handle              ? "GET or HEAD"
+						  : "POST");
+	conn->response.allow = allow;
+}
+
+/* A request with a body: it is received first. */
+static int begin_post(struct conn *conn, const struct http_route *route, struct str rest)
+{
+	size_t max = conn->service->options->max_message_bytes;
+	long long length = body_length(conn->wsi);
+	conn->response.close = length != 0;
+	if (!http_check_origin(conn))
+		return go_on(conn);
+	if (length < 0) {
+		http_problem(conn, 411, "the request must say its Content-Length");
+		return go_on(conn);
+	}
+	if ((unsigned long long)length > max) {
+		http_problem(conn, 413, "the body is %lld bytes long; the limit is %zu", length,
+			     max);
+		return go_on(conn);
+	}
+	conn->response.close = false;
+	buf_clear(&conn->rest);
+	buf_append(&conn->rest, rest);
+	buf_release(&conn->body);
+	buf_init(&conn->body, conn->service->alloc, max);
+	conn->posted = route;
+	if (length == 0)
+		return routes_body_done(conn);
+	return 0;
+}
+
+int routes_body(struct conn *conn, const void *data, size_t len)
+{
+	if (conn->posted && !buf_append(&conn->body, (struct str){data, len})) {
+		conn->posted = NULL;
+		conn->response.close = true;
+		http_problem(conn, 413, "the body is longer than the limit of %zu bytes",
+			     conn->body.max);
+		return go_on(conn);
+	}
+	return 0;
+}
+
+int routes_body_done(struct conn *conn)
+{
+	const struct http_route *route = conn->posted;
+	if (!route)
+		return 0;
+	conn->posted = NULL;
+	route->post(conn, buf_str(&conn->rest), buf_str(&conn->body));
+	buf_release(&conn->body);
+	return go_on(conn);
+}
+
+/* A browser asks what a page of another origin may do; the first server answered so to everybody. */
+static void answer_options(struct conn *conn)
+{
+	conn->preflight = true;
+	http_respond(conn, 200, "application/json", STR("{\"message\":\"OK\"}"));
 }
 
 int routes_request(struct conn *conn, struct str path)
@@ -293,27 +370,29 @@ int routes_request(struct conn *conn, struct str path)
 	struct str rest;
 	const struct http_route *route = find_route(path, &rest);
 	bool get = lws_hdr_total_length(conn->wsi, WSI_TOKEN_GET_URI) > 0;
+	bool post = lws_hdr_total_length(conn->wsi, WSI_TOKEN_POST_URI) > 0;
 	conn->head = lws_hdr_total_length(conn->wsi, WSI_TOKEN_HEAD_URI) > 0;
 	conn->route = route ? route->metric : METRICS_OTHER;
+	bool options = lws_hdr_total_length(conn->wsi, WSI_TOKEN_OPTIONS_URI) > 0;
+	conn->posted = NULL;
+	conn->origin[0] = '\0';
+	conn->preflight = false;
 	http_request_id(conn->wsi, conn->id);
-	conn->response.close = has_body(conn->wsi) || (!get && !conn->head);
-	if (!route) {
+	if (route && post && route->post)
+		return begin_post(conn, route, rest);
+	/* GET and HEAD carry no body here: what is left unread could pass for the next request. */
+	conn->response.close = body_length(conn->wsi) != 0 || (!get && !conn->head);
+	if (!route)
 		http_problem(conn, 404, "no such path");
-	} else if (!get && !conn->head) {
-		http_problem(conn, 405, "only GET and HEAD are allowed here");
-		conn->response.allow = "GET, HEAD";
-	} else if (conn->response.close) {
+	else if (options && http_check_origin(conn))
+		answer_options(conn);
+	else if (conn->response.active)
+		; /* the origin is refused */
+	else if ((!get && !conn->head) || !route->handle)
+		refuse_method(conn, route);
+	else if (conn->response.close)
 		http_problem(conn, 413, "this path takes no request body");
-	} else {
+	else
 		route->handle(conn, rest);
-	}
-	if (conn->response.active && conn->response.close) {
-		http_send_now(conn);
-		return -1;
-	}
-	if (conn->response.active)
-		lws_callback_on_writable(conn->wsi);
-	else /* a worker is at it, and the queue may be long: lws must not hang up meanwhile */
-		lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
-	return 0;
+	return go_on(conn);
 }

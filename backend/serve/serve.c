@@ -28,6 +28,8 @@ static struct conn *conn_new(struct service *service)
 		return NULL;
 	conn->service = service;
 	buf_init(&conn->response.owned, service->alloc, 0);
+	buf_init(&conn->body, service->alloc, 0);
+	buf_init(&conn->rest, service->alloc, HEADERS_MAX);
 	conn->next = service->conns;
 	if (conn->next)
 		conn->next->prev = conn;
@@ -42,6 +44,8 @@ static void conn_free(struct conn *conn)
 	job_abandon(conn);
 	ws_close(conn);
 	buf_release(&conn->response.owned);
+	buf_release(&conn->body);
+	buf_release(&conn->rest);
 	if (conn->prev)
 		conn->prev->next = conn->next;
 	else
@@ -79,6 +83,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	switch ((int)reason) {
 	case LWS_CALLBACK_HTTP:
 		return routes_request(conn, (struct str){in, len});
+	case LWS_CALLBACK_HTTP_BODY:
+		return routes_body(conn, in, len);
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+		return routes_body_done(conn);
 	case LWS_CALLBACK_HTTP_WRITEABLE:
 		return http_writeable(conn);
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:

@@ -39,7 +39,7 @@ struct serve_deps {
 	struct llm *llm;                        /* shared; NULL: answers are quotes */
 	const struct answer_settings *settings; /* NULL: the default */
 	struct hosts_cache *hosts; /* that links may lead to; NULL: those of the citations */
-	struct state *state;                    /* shared; NULL: nothing is remembered */
+	struct state *state;       /* shared; NULL: nothing is remembered */
 	const struct alloc *alloc;
 	const struct clock *clock;
 	const struct logger *log;

@@ -7,21 +7,25 @@
 #include <stdatomic.h>
 
 #include "base/queue.h"
+#include "serve/dialect.h"
 #include "serve/frames.h"
 #include "serve/metrics.h"
 #include "serve/outbox.h"
 #include "serve/serve.h"
 
-#define SERVE_ID_SIZE     65  /* request and answer ids, NUL included */
-#define SERVE_MAX_TURNS   8   /* questions waiting on one socket behind the running one */
-#define SERVE_FILTER_SIZE 128 /* longest name of a repository or version, NUL included */
-#define SERVE_TYPE_SIZE   16  /* longest name of a document type, NUL included */
+#define SERVE_ID_SIZE     65   /* request and answer ids, NUL included */
+#define SERVE_MAX_TURNS   8    /* questions waiting on one socket behind the running one */
+#define SERVE_FILTER_SIZE 128  /* longest name of a repository or version, NUL included */
+#define JOB_TAG_MAX       4096 /* of what a dialect remembers of a request */
+#define SERVE_ORIGIN_SIZE 256
+#define SERVE_TYPE_SIZE   16                  /* longest name of a document type, NUL included */
 #define SERVE_ARENA_MAX   ((size_t)256 << 20) /* memory of one answer */
 #define SERVE_RETRY_AFTER 2                   /* seconds that a refused client should wait */
 
 enum job_kind { JOB_ANSWER, JOB_SEARCH, JOB_PAGE, JOB_READY };
 
 struct conn;
+struct worker;
 
 /* One piece of work for a worker. */
 struct job {
@@ -32,8 +36,10 @@ struct job {
 	/* Written before the job is queued, constant afterwards. */
 	enum job_kind kind;
 	char id[SERVE_ID_SIZE];
-	struct buf text;                      /* question, query or path */
-	struct buf history;                   /* JSON list of earlier turns; empty: none */
+	const struct dialect *dialect; /* JOB_ANSWER: in which it is answered */
+	struct buf tag;     /* what the dialect must remember of the request, e.g. an id */
+	struct buf text;    /* question, query or path */
+	struct buf history; /* JSON list of earlier turns; empty: none */
 	char session[FRAMES_SESSION_MAX + 1]; /* empty: none */
 	size_t top_k;
 	char type[SERVE_TYPE_SIZE]; /* filters of a search; empty: none */
@@ -57,6 +63,7 @@ struct job {
 /* An HTTP response on its way out. */
 struct response {
 	bool active, head_sent, close;
+	bool streamed; /* the body is what the job says, until it is finished; its length is unknown */
 	int status;
 	const char *content_type, *allow, *etag, *cache;
 	int retry_after; /* seconds; 0: none */
@@ -81,7 +88,12 @@ struct conn {
 	char id[SERVE_ID_SIZE]; /* of the current request */
 	struct job *job;        /* running, or NULL */
 
-	bool head; /* the request was HEAD */
+	bool head;                       /* the request was HEAD */
+	const struct http_route *posted; /* whose body is being received, or NULL */
+	struct buf body, rest;           /* and what its path has below the route's */
+	char origin
+		[SERVE_ORIGIN_SIZE]; /* of the page that asks and may, for its browser; or empty */
+	bool preflight;
 	enum metrics_route route;
 	struct response response;
 
@@ -171,10 +183,25 @@ void job_unref(struct job *job);
  * the caller's reference is gone in both cases.
  */
 bool job_submit(struct job *job, struct conn *conn) WARN_UNUSED;
+/* Worker: hands worker->frame to the loop. false: stop, nobody can take it. */
+bool worker_send(struct worker *worker, struct job *job);
+/* Worker: nothing follows. */
+void worker_finish(struct job *job);
+/* Worker: ends an HTTP job; `body` (taken over) becomes the response. */
+void worker_finish_http(struct job *job, int status, struct buf *body);
+/* Worker: ends it with a problem document. */
+void worker_problem(struct worker *worker, struct job *job, int status, const char *detail);
+/* The HTTP status for an error. */
+int worker_status(enum err_code code);
 /* The client has gone: nobody reads the result. */
 void job_abandon(struct conn *conn);
 /* Loop: asks for a writeable callback on every connection whose job has something new. */
 void jobs_collect(struct service *service);
+
+/* --- answering.c --- */
+
+/* JOB_ANSWER. */
+void answering_run(struct worker *worker, struct job *job);
 
 /* --- readers.c --- */
 
@@ -213,11 +240,24 @@ int http_pump(struct conn *conn);
 /* Writes all of a small response now, where lws allows no later; false when that failed. */
 bool http_send_now(struct conn *conn);
 int http_writeable(struct conn *conn);
+/* Submits a JOB_ANSWER, whose dialect says how it is sent; a problem when the queue is full. */
+void http_answer(struct conn *conn, struct job *job);
+/* A header of the request, NUL-terminated, "" when it is not there; false when it does not fit. */
+bool http_header(struct conn *conn, enum lws_token_indexes token, char *out, size_t size);
+/* Whether the page that asks, if any, may; else a problem was sent. */
+bool http_check_origin(struct conn *conn);
 
 /* --- routes.c --- */
 
 /* LWS_CALLBACK_HTTP: answers, or starts a job that will. */
 int routes_request(struct conn *conn, struct str path);
+/* LWS_CALLBACK_HTTP_BODY and …_COMPLETION, of a request that has one. */
+int routes_body(struct conn *conn, const void *data, size_t len);
+int routes_body_done(struct conn *conn);
+
+/* --- one file for each protocol --- */
+
+void chat_post(struct conn *conn, struct str rest, struct str body);
 
 /* --- ws.c --- */
 

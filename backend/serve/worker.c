@@ -44,6 +44,7 @@ struct job *job_new(struct service *service, enum job_kind kind, const char *id)
 	snprintf(job->id, sizeof(job->id), "%s", id);
 	pthread_mutex_init(&job->lock, NULL);
 	buf_init(&job->text, service->alloc, service->options->max_question_bytes);
+	buf_init(&job->tag, service->alloc, JOB_TAG_MAX);
 	buf_init(&job->history, service->alloc, service->options->max_message_bytes);
 	buf_init(&job->body, service->alloc, service->options->max_answer_bytes);
 	outbox_init(&job->out, service->alloc, service->options->max_answer_bytes);
@@ -56,6 +57,7 @@ void job_unref(struct job *job)
 		return;
 	buf_release(&job->text);
 	buf_release(&job->history);
+	buf_release(&job->tag);
 	buf_release(&job->body);
 	outbox_release(&job->out);
 	pthread_mutex_destroy(&job->lock);
@@ -129,8 +131,7 @@ void jobs_collect(struct service *service)
 
 /* ---- what a worker sends ---- */
 
-/* Hands the worker's frame to the loop. false: stop, nobody can take it. */
-static bool send_frame(struct worker *worker, struct job *job)
+bool worker_send(struct worker *worker, struct job *job)
 {
 	if (!worker->frame.len)
 		return true; /* e.g. no citations */
@@ -144,7 +145,7 @@ static bool send_frame(struct worker *worker, struct job *job)
 	return ok && !atomic_load(&job->cancelled);
 }
 
-static void finish(struct job *job)
+void worker_finish(struct job *job)
 {
 	pthread_mutex_lock(&job->lock);
 	job->finished = true;
@@ -152,8 +153,7 @@ static void finish(struct job *job)
 	job_wake(job);
 }
 
-/* Ends an HTTP job: `body` (taken over) becomes the response. */
-static void finish_http(struct job *job, int status, struct buf *body)
+void worker_finish_http(struct job *job, int status, struct buf *body)
 {
 	pthread_mutex_lock(&job->lock);
 	buf_release(&job->body);
@@ -164,163 +164,9 @@ static void finish_http(struct job *job, int status, struct buf *body)
 	job_wake(job);
 }
 
-struct stream {
-	struct worker *worker;
-	struct job *job;
-};
-
-static bool stream_status(void *ctx, const char *stage)
-{
-	struct stream *stream = ctx;
-	return frames_status(stage, &stream->worker->frame, NULL) == ERR_OK &&
-	       send_frame(stream->worker, stream->job);
-}
-
-static bool stream_text(void *ctx, struct str piece)
-{
-	struct stream *stream = ctx;
-	return frames_content(piece, &stream->worker->frame, NULL) == ERR_OK &&
-	       send_frame(stream->worker, stream->job);
-}
-
-static bool stream_tool_result(void *ctx, struct str tool, struct str text)
-{
-	struct stream *stream = ctx;
-	return frames_tool_result(tool, text, &stream->worker->frame, NULL) == ERR_OK &&
-	       send_frame(stream->worker, stream->job);
-}
-
 /* ---- the kinds of work ---- */
 
-/* The answer workflow asks for the store when it searches, and not while a model writes. */
-static enum err_code take_store(void *ctx, struct store **out, struct err *err)
-{
-	struct worker *worker = ctx;
-	struct hosts_cache *cache = worker->service->deps->hosts;
-	*out = NULL;
-	enum err_code code = reader_take(worker->service, &worker->reader, err);
-	if (code)
-		return code;
-	if (cache && !worker->hosts)
-		code = hosts_acquire(cache, worker->reader->store, &worker->hosts, err);
-	if (code) {
-		reader_put(worker->reader, code);
-		worker->reader = NULL;
-		return code;
-	}
-	*out = worker->reader->store;
-	return ERR_OK;
-}
-
-/* Asked by the filter of the answer, when there may be a search yet to come. */
-static bool host_allowed(void *ctx, struct str host)
-{
-	struct worker *worker = ctx;
-	return worker->hosts && hosts_allowed(worker->hosts, host);
-}
-
-static void put_store(void *ctx, enum err_code code)
-{
-	struct worker *worker = ctx;
-	reader_put(worker->reader, code);
-	worker->reader = NULL;
-}
-
-/* The frames after the text. */
-static enum err_code send_rest(struct worker *worker, struct job *job,
-			       const struct answer_result *result, struct err *err)
-{
-	struct buf *frame = &worker->frame;
-	enum err_code code = frames_sources(result->citations, result->citation_count, frame, err);
-	if (!code && !send_frame(worker, job))
-		code = err_set(err, ERR_CANCELLED, "cancelled");
-	if (!code)
-		code = frames_citations(result->citations, result->citation_count, frame, err);
-	if (!code && !send_frame(worker, job))
-		code = err_set(err, ERR_CANCELLED, "cancelled");
-	if (!code)
-		code = frames_done(str_c(job->id), result, frame, err);
-	if (!code && !send_frame(worker, job))
-		code = err_set(err, ERR_CANCELLED, "cancelled");
-	return code;
-}
-
-static enum err_code answer(struct worker *worker, struct job *job, struct answer_result *result,
-			    struct err *err)
-{
-	const struct serve_deps *deps = worker->service->deps;
-	const struct answer_stores stores = {worker, take_store, put_store};
-	const struct answer_deps answer_deps = {.stores = &stores,
-						.embedder = deps->embedder,
-						.tuning = deps->tuning,
-						.clock = deps->clock,
-						.cancelled = &job->cancelled,
-						.rerank = deps->rerank,
-						.llm = deps->llm,
-						.settings = deps->settings,
-						.host_allowed = host_allowed,
-						.hosts = worker};
-	struct answer_request request = {.question = buf_str(&job->text)};
-	struct stream stream = {worker, job};
-	const struct answer_sink sink = {.ctx = &stream,
-					 .status = stream_status,
-					 .text = stream_text,
-					 .tool_result = stream_tool_result};
-	enum err_code code = talk_history(job, &worker->arena, &request.history, err);
-	if (!code)
-		code = answer_run(&answer_deps, &request, &sink, &worker->arena, result, err);
-	hosts_release(worker->hosts);
-	worker->hosts = NULL;
-	if (code)
-		return code;
-	/* Before the reader can ask on. */
-	talk_remember(job, result);
-	return send_rest(worker, job, result, err);
-}
-
-static void send_error(struct worker *worker, struct job *job, const char *message)
-{
-	pthread_mutex_lock(&job->lock);
-	bool overflow = job->overflow;
-	pthread_mutex_unlock(&job->lock);
-	buf_clear(&worker->frame);
-	/* The loop reports an overflow itself, when there is room again. */
-	if (!overflow && frames_error(message, &worker->frame, NULL) == ERR_OK)
-		(void)send_frame(worker, job);
-}
-
-static void run_answer(struct worker *worker, struct job *job)
-{
-	struct service *service = worker->service;
-	struct answer_result result = {.route = ROUTE_DOCS};
-	struct err err = {0};
-	enum err_code code = answer(worker, job, &result, &err);
-	int64_t took_us = clock_monotonic_us(service->deps->clock) - job->created_us;
-	if (code == ERR_OK) {
-		metrics_answer(&service->metrics, (int)result.route, took_us);
-		metrics_model(&service->metrics, &result);
-		log_info(service->deps->log, "serve",
-			 "answer=%s route=%s citations=%zu grounded=%d searches=%zu tokens=%" PRIu64
-			 " took_ms=%" PRId64,
-			 job->id, answer_route_name(result.route), result.citation_count,
-			 result.grounded, result.searches, result.completion_tokens,
-			 took_us / 1000);
-		if (result.fell_back)
-			log_warn(service->deps->log, "serve",
-				 "answer=%s quoted instead of the model: %.*s", job->id,
-				 STR_ARG(result.failure));
-	} else {
-		metrics_answer(&service->metrics, -1, took_us);
-		log_write(service->deps->log, code == ERR_CANCELLED ? LOG_INFO : LOG_WARN, "serve",
-			  "answer=%s error=\"%s\" took_ms=%" PRId64, job->id, err.message,
-			  took_us / 1000);
-		send_error(worker, job,
-			   code == ERR_CANCELLED ? "the server is shutting down" : err.message);
-	}
-	finish(job);
-}
-
-static int problem_status(enum err_code code)
+int worker_status(enum err_code code)
 {
 	if (code == ERR_INVALID)
 		return 400;
@@ -330,7 +176,7 @@ static int problem_status(enum err_code code)
 	return 500;
 }
 
-static void finish_problem(struct worker *worker, struct job *job, int status, const char *detail)
+void worker_problem(struct worker *worker, struct job *job, int status, const char *detail)
 {
 	struct buf body;
 	buf_init(&body, worker->service->alloc, 4 * ERR_MESSAGE_MAX);
@@ -340,7 +186,7 @@ static void finish_problem(struct worker *worker, struct job *job, int status, c
 					    : "Internal Server Error";
 	if (frames_problem(status, title, detail, str_c(job->id), &body, NULL))
 		buf_clear(&body);
-	finish_http(job, status, &body);
+	worker_finish_http(job, status, &body);
 }
 
 static void run_search(struct worker *worker, struct job *job)
@@ -373,12 +219,12 @@ static void run_search(struct worker *worker, struct job *job)
 	if (code == ERR_OK) {
 		log_info(deps->log, "serve", "search=%s results=%zu took_ms=%" PRId64, job->id,
 			 results.count, took_us / 1000);
-		finish_http(job, 200, &body);
+		worker_finish_http(job, 200, &body);
 		return;
 	}
 	buf_release(&body);
 	log_warn(deps->log, "serve", "search=%s error=\"%s\"", job->id, err.message);
-	finish_problem(worker, job, problem_status(code), err.message);
+	worker_problem(worker, job, worker_status(code), err.message);
 }
 
 static void run_page(struct worker *worker, struct job *job)
@@ -396,12 +242,12 @@ static void run_page(struct worker *worker, struct job *job)
 		reader_put(reader, code == ERR_NOTFOUND ? ERR_OK : code);
 	}
 	if (code == ERR_OK) {
-		finish_http(job, 200, &body);
+		worker_finish_http(job, 200, &body);
 		return;
 	}
 	buf_release(&body);
 	bool missing = opened && code == ERR_NOTFOUND;
-	finish_problem(worker, job, missing ? 404 : problem_status(code),
+	worker_problem(worker, job, missing ? 404 : worker_status(code),
 		       missing ? "no such document is indexed" : err.message);
 }
 
@@ -409,14 +255,14 @@ static void run_ready(struct worker *worker, struct job *job)
 {
 	struct err err = {0};
 	if (!worker->service->deps->embedder) {
-		finish_problem(worker, job, 503,
+		worker_problem(worker, job, 503,
 			       "embedding model: not loaded; run `docs-bot model fetch`");
 		return;
 	}
 	struct reader *reader;
 	if (reader_take(worker->service, &reader, &err)) {
 		err_context(&err, "index");
-		finish_problem(worker, job, 503, err.message);
+		worker_problem(worker, job, 503, err.message);
 		return;
 	}
 	struct buf body;
@@ -426,22 +272,22 @@ static void run_ready(struct worker *worker, struct job *job)
 	reader_put(reader, ERR_OK);
 	if (code) {
 		buf_release(&body);
-		finish_problem(worker, job, 500, err.message);
+		worker_problem(worker, job, 500, err.message);
 		return;
 	}
-	finish_http(job, 200, &body);
+	worker_finish_http(job, 200, &body);
 }
 
 static void run_job(struct worker *worker, struct job *job)
 {
 	if (atomic_load(&job->cancelled)) {
-		finish(job);
+		worker_finish(job);
 		return;
 	}
 	buf_clear(&worker->frame);
 	switch (job->kind) {
 	case JOB_ANSWER:
-		run_answer(worker, job);
+		answering_run(worker, job);
 		break;
 	case JOB_SEARCH:
 		run_search(worker, job);

@@ -9,6 +9,53 @@
 #include "serve/origin.h"
 #include "serve/service.h"
 
+/* ---- what is said ---- */
+
+static enum err_code say_status(const struct job *job, const char *stage, struct buf *frame,
+				struct err *err)
+{
+	return frames_status(stage, frame, err);
+}
+
+static enum err_code say_text(const struct job *job, struct str piece, struct buf *frame,
+			      struct err *err)
+{
+	return frames_content(piece, frame, err);
+}
+
+static enum err_code say_tool_result(const struct job *job, struct str tool, struct str text,
+				     struct buf *frame, struct err *err)
+{
+	return frames_tool_result(tool, text, frame, err);
+}
+
+enum { END_SOURCES, END_CITATIONS, END_DONE, END_STEPS };
+
+static enum err_code say_end(const struct job *job, const struct answer_result *result,
+			     unsigned step, struct buf *frame, struct err *err)
+{
+	if (step == END_SOURCES)
+		return frames_sources(result->citations, result->citation_count, frame, err);
+	if (step == END_CITATIONS)
+		return frames_citations(result->citations, result->citation_count, frame, err);
+	return frames_done(str_c(job->id), result, frame, err);
+}
+
+static enum err_code say_error(const struct job *job, enum err_code code, const char *message,
+			       struct buf *frame, struct err *err)
+{
+	return frames_error(message, frame, err);
+}
+
+static const struct dialect websocket_dialect = {.status = say_status,
+						 .text = say_text,
+						 .tool_result = say_tool_result,
+						 .end = say_end,
+						 .end_steps = END_STEPS,
+						 .error = say_error};
+
+/* ---- the connection ---- */
+
 static bool header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t size)
 {
 	out[0] = '\0';
@@ -85,6 +132,8 @@ static bool next_turn(struct conn *conn)
 			struct job *job = job_new(service, JOB_ANSWER, id);
 			ok = job && buf_append(&job->text, buf_str(&turn.text)) &&
 			     buf_append(&job->history, buf_str(&turn.history));
+			if (job)
+				job->dialect = &websocket_dialect;
 			if (ok)
 				memcpy(job->session, turn.session, sizeof(job->session));
 			if (!ok && job)

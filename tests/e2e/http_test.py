@@ -163,7 +163,7 @@ def test_pipelined_requests():
     assert answer.endswith(b"OK")
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_other_methods(method):
     document, headers = problem("/api/search?q=x", 405, method=method)
     assert headers["allow"] == "GET, HEAD"
@@ -318,3 +318,84 @@ def test_empty_parts_of_the_query(query):
     status, _, body = request("/api/search?" + query)
     assert status == 200, body
     assert json.loads(body)["query"] == "pods"
+
+
+# ---- POST /chat ----
+
+
+def chat(body, **headers):
+    return request("/chat", "POST", {"Content-Type": "application/json", **headers},
+                   json.dumps(body) if not isinstance(body, (str, bytes)) else body)
+
+
+def test_chat_as_one_document():
+    status, headers, body = chat({"message": QUESTION, "stream": False})
+    assert status == 200 and headers["content-type"] == "application/json"
+    answer = json.loads(body)
+    assert answer["response"] and answer["route"] == "docs"
+    assert answer["citations"] == list(dict.fromkeys(s["url"] for s in answer["sources"]))
+    assert answer["answer_id"] == headers["x-request-id"]
+    nothing = json.loads(chat({"message": "Hello!", "stream": False})[2])
+    assert nothing["citations"] is None and nothing["route"] == "smalltalk"
+
+
+@pytest.mark.parametrize("extra", [{}, {"stream": True}])
+def test_chat_as_events(extra):
+    status, headers, body = chat({"message": QUESTION, **extra})
+    assert status == 200 and headers["content-type"] == "text/event-stream"
+    assert headers["cache-control"] == "no-cache"
+    events = body.decode().split("\n\n")
+    assert events.pop() == ""
+    frames = []
+    for event in events:
+        assert event.startswith("data: ") and "\n" not in event
+        frames.append(json.loads(event[len("data: "):]))
+    types = [f["type"] for f in frames]
+    assert types[:2] == ["status", "status"] and types[-3:] == ["sources", "citations", "done"]
+    assert set(types[2:-3]) == {"content"}
+
+
+@pytest.mark.parametrize("body", ["", "no json", "[]", "{}", '{"message": 7}', '{"message": "  "}',
+                                  '{"message": "x", "stream": 1}', b"\xff{"])
+def test_chat_that_is_none(body):
+    got, headers, answer = chat(body)
+    assert got == 422 and headers["content-type"] == "application/problem+json", answer
+
+
+def test_chat_bodies_have_a_limit():
+    got, _, _ = chat({"message": "x" * 300000})
+    assert got == 413
+    got, _, _ = chat({"message": "x " * 10000})  # fits the body, but is no question any more
+    assert got == 422
+
+
+def test_chat_wants_a_length():
+    answer = raw(b"POST /chat HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                 b"5\r\nhello\r\n0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 411 ")
+
+
+def test_chat_keeps_the_connection_for_documents():
+    connection = http.client.HTTPConnection(BASE.hostname, BASE.port, timeout=60)
+    for question in (QUESTION, "Hello!"):
+        connection.request("POST", "/chat", json.dumps({"message": question, "stream": False}))
+        response = connection.getresponse()
+        assert response.status == 200 and json.loads(response.read())["response"]
+    connection.close()
+
+
+def test_pages_of_other_origins_may_not_chat():
+    problem("/chat", 403, method="POST", headers={"Origin": "https://evil.test"},
+            body=json.dumps({"message": "x"}))
+    own = f"http://{BASE.netloc}"
+    status, headers, _ = chat({"message": "Hello!", "stream": False}, Origin=own)
+    assert status == 200 and headers["access-control-allow-origin"] == own
+    status, headers, body = request("/chat", "OPTIONS", {"Origin": own})
+    assert status == 200 and json.loads(body) == {"message": "OK"}
+    assert "POST" in headers["access-control-allow-methods"]
+    assert request("/chat", "OPTIONS", {"Origin": "https://evil.test"})[0] == 403
+
+
+def test_chat_is_only_posted():
+    document, headers = problem("/chat", 405)
+    assert headers["allow"] == "POST"
