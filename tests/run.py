@@ -129,6 +129,8 @@ def environment():
                DOCS_BOT_BIN=str(BINARY), LC_ALL="C.UTF-8", PYTHONDONTWRITEBYTECODE="1",
                DOCS_BOT_MAKE_TINY_MODEL=str(BUILD / "dev" / "tests" / "make_tiny_model"),
                DOCS_BOT_LIST_SOURCE=str(BUILD / "dev" / "tests" / "list_source"),
+               DOCS_BOT_SCRIPTED_LLM=str(BUILD / "dev" / "docs-bot-scripted-llm"),
+               DOCS_BOT_LLM_CHAT=str(BUILD / "dev" / "tests" / "llm_chat"),
                DOCS_BOT_BENCH_FLOOR=str(BUILD / "dev" / "bench" / "bench_floor"))
     env.setdefault("DOCS_BOT_MODEL_SOURCES", "packages")
     for name in ("MODEL", "PORT", "EMBEDDING_MODEL", "KSERVE_URL", "LLM_API_KEY", "DOCS_BOT_DATA_DIR",
@@ -426,6 +428,7 @@ CLI_TESTS = ("test_cli.py", "test_index_site.py", "test_publish.py", "test_bad_i
 MAKE_RUN_TESTS = ("test_make_run.py",)
 CRASH_TESTS = ("test_crash.py",)
 DISPATCH_TESTS = ("test_dispatch.py",)
+LLM_TESTS = ("test_llm_client.py",)
 SOURCE_TESTS = ("test_source_dir.py", "test_source_git.py", "test_source_site.py")
 
 
@@ -441,6 +444,11 @@ def crash(log):
 def sources(log):
     """Repositories and websites on loopback, through build/dev/tests/list_source."""
     return pytest(log, "sources", [TESTS / "e2e" / f for f in SOURCE_TESTS])
+
+
+def llm_client(log):
+    """The client of language models against docs-bot-scripted-llm; both against published software."""
+    return pytest(log, "llm-client", [TESTS / "e2e" / f for f in LLM_TESTS])
 
 
 def dispatch(log):
@@ -697,6 +705,7 @@ STEPS = [
     Step("cli", cli, ("build-release", "build-dev")),
     Step("crash", crash, ("build-release", "build-dev")),
     Step("sources", sources, ("build-dev",)),
+    Step("llm-client", llm_client, ("build-dev",)),
     Step("dispatch", dispatch, ("build-dev", "background")),
     Step("golden", golden, ("build-dev", "background")),
     Step("tokens", tokens, ("build-dev", "background")),

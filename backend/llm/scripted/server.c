@@ -31,7 +31,8 @@ enum request_kind { OTHER, MODELS, STATS, LAST, CHAT };
 struct conn {
 	struct server *server;
 	enum request_kind kind;
-	bool ready;    /* body, out and script are in use */
+	bool ready; /* body, out and script are in use */
+	bool answered;
 	bool chatting; /* counts as active */
 	bool head_sent, chunked, finished;
 	bool waiting; /* for a timer */
@@ -153,10 +154,15 @@ static int pump(struct lws *wsi, struct conn *c)
 	if (!c->ready || c->waiting)
 		return 0;
 	lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+	if (c->out.len && !write_some(wsi, c))
+		return -1;
 	if (c->out.len) {
-		if (!write_some(wsi, c))
-			return -1;
+		/* another write */
 	} else if (c->finished) {
+		/*
+		 * In the callback of the last write: a client that is quick sends its next request
+		 * before another one, and lws would take that for more of this one's body.
+		 */
 		return finish(wsi, c);
 	} else if (c->script.begun && !c->head_sent) {
 		if (!send_head(wsi, c))
@@ -224,6 +230,9 @@ static bool answer_chat(struct conn *c)
 static int answer(struct lws *wsi, struct conn *c)
 {
 	bool fine = true;
+	if (!c->ready || c->answered)
+		return -1;
+	c->answered = true;
 	switch (c->kind) {
 	case MODELS:
 		fine = answer_json(c, 200, script_models());
