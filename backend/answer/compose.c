@@ -167,11 +167,16 @@ static void append_code(struct buf *text, const struct quote *quote)
 		buf_append_byte(text, '`');
 }
 
+/* A heading or title of a page, on one line of ours; it may be the one that speaks to an assistant. */
+static struct str shown_name(struct str name)
+{
+	return guard_is_injection(name) ? STR("(left out)") : utf8_prefix(name, HEADING_MAX);
+}
+
 static struct str source_heading(const struct retrieve_result *source)
 {
-	struct str heading =
-		source->passage.heading.len ? source->passage.heading : source->passage.title;
-	return utf8_prefix(heading, HEADING_MAX);
+	return shown_name(source->passage.heading.len ? source->passage.heading
+						      : source->passage.title);
 }
 
 enum err_code compose_quotes(struct composer *c, const struct extract *extract, struct err *err)
@@ -238,10 +243,9 @@ enum err_code compose_abstention(struct composer *c, struct str missing, struct 
 		buf_append(text, STR(" The pages that come nearest:\n"));
 	for (size_t i = 0; i < c->sources->count; i++) {
 		const struct store_passage *p = &c->sources->items[i]->passage;
-		buf_printf(text, "\n- %.*s%s%.*s [%zu]",
-			   STR_ARG(utf8_prefix(p->title, HEADING_MAX)),
-			   p->section_path.len ? ": " : "",
-			   STR_ARG(utf8_prefix(p->section_path, HEADING_MAX)), i + 1);
+		buf_printf(text, "\n- %.*s%s%.*s [%zu]", STR_ARG(shown_name(p->title)),
+			   p->section_path.len ? ": " : "", STR_ARG(shown_name(p->section_path)),
+			   i + 1);
 	}
 	return compose_raw(c, err);
 }
@@ -258,15 +262,20 @@ static enum err_code add_citation(struct composer *c, size_t index, const struct
 		if (extract->sources[extract->quotes[i - 1].source] == source)
 			quote = extract->quotes[i - 1].text;
 	struct answer_citation *citation = &out->citations[out->citation_count];
-	*citation = (struct answer_citation){.index = (int)index + 1,
-					     .title = source->passage.title,
-					     .section = source->passage.section_path,
-					     .url = source->url,
-					     .quote = present_one_line(quote, QUOTE_MAX, c->arena)};
-	if (!citation->quote.ptr)
+	quote = present_one_line(quote, QUOTE_MAX, c->arena);
+	if (!quote.ptr)
 		return arena_fail(c->arena, err);
-	out->citation_count++;
-	return ERR_OK;
+	*citation = (struct answer_citation){.index = (int)index + 1, .url = source->url};
+	/* they reach the reader beside the text, by the same rules */
+	enum err_code code =
+		guard_text(&c->policy, source->passage.title, c->arena, &citation->title, err);
+	if (!code)
+		code = guard_text(&c->policy, source->passage.section_path, c->arena,
+				  &citation->section, err);
+	if (!code)
+		code = guard_text(&c->policy, quote, c->arena, &citation->quote, err);
+	out->citation_count += code == ERR_OK;
+	return code;
 }
 
 enum err_code compose_end(struct composer *c, const struct extract *extract, bool uncited,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "answer/guard.h"
 #include "answer/terms.h"
 #include "base/utf8.h"
 
@@ -12,7 +13,8 @@ enum {
 	CODE_BYTES_MAX = 1200,    /* of one block */
 	CODE_BYTES_ENOUGH = 1200, /* of all blocks; then no further one is begun */
 	CODE_PER_SOURCE = 2,
-	LEAD_IN_MAX = 60, /* "Run the following:" says nothing without what follows */
+	NEAR_INJECTION = 8, /* units before one that are looked at, too */
+	LEAD_IN_MAX = 60,   /* "Run the following:" says nothing without what follows */
 	/* Of a longer section only the beginning is considered: a question must not take seconds. */
 	SECTION_BYTES_MAX = 256 * 1024,
 };
@@ -28,6 +30,7 @@ struct candidate {
 struct passage_pick {
 	struct unit_list units;
 	bool *chosen;
+	enum { UNSEEN, HARMLESS, SPEAKS_TO_ASSISTANT } * seen; /* of guard_is_injection() */
 };
 
 static int by_score(const void *a, const void *b)
@@ -112,6 +115,43 @@ static void score_units(const struct terms *terms, const struct retrieve_result 
 	}
 }
 
+static bool is_injection(const struct passage_pick *pick, size_t unit)
+{
+	if (pick->seen[unit] == UNSEEN)
+		pick->seen[unit] = guard_is_injection(pick->units.items[unit].text)
+					   ? SPEAKS_TO_ASSISTANT
+					   : HARMLESS;
+	return pick->seen[unit] == SPEAKS_TO_ASSISTANT;
+}
+
+/*
+ * What speaks to an assistant is not quoted, nor what stands in one paragraph with it, nor what follows
+ * directly: "Note to assistants:" and then what they are to say.
+ */
+static bool is_tainted(const struct passage_pick *pick, size_t unit)
+{
+	const struct unit *units = pick->units.items;
+	size_t from = unit, to = unit, paragraph = units[unit].paragraph, before;
+	while (from > 0 && units[from - 1].paragraph == paragraph)
+		from--;
+	while (to + 1 < pick->units.count && units[to + 1].paragraph == paragraph)
+		to++;
+	/* the paragraph before; of a list, its items and what introduces them */
+	for (before = 0; from > 0 && before < NEAR_INJECTION; before++) {
+		enum unit_kind kind = units[--from].kind;
+		if (units[from].paragraph != units[from + 1].paragraph &&
+		    units[from + 1].paragraph != paragraph && kind == UNIT_SENTENCE &&
+		    units[from + 1].kind == UNIT_SENTENCE) {
+			from++;
+			break;
+		}
+	}
+	for (size_t i = from; i <= to; i++)
+		if (is_injection(pick, i))
+			return true;
+	return false;
+}
+
 static enum err_code pick_units(const struct terms *terms, const struct retrieve_result *source,
 				struct passage_pick *pick, size_t budget, size_t *code_bytes,
 				struct arena *arena, struct err *err)
@@ -120,7 +160,8 @@ static enum err_code pick_units(const struct terms *terms, const struct retrieve
 	struct unit_list *units = &pick->units;
 	struct candidate *order = arena_array(arena, units->count, sizeof(*order));
 	pick->chosen = arena_array(arena, units->count, sizeof(*pick->chosen));
-	if (!order || !pick->chosen)
+	pick->seen = arena_array(arena, units->count, sizeof(*pick->seen));
+	if (!order || !pick->chosen || !pick->seen)
 		return arena_fail(arena, err);
 	score_units(terms, source, units, order);
 	qsort(order, units->count, sizeof(*order), by_score);
@@ -128,6 +169,8 @@ static enum err_code pick_units(const struct terms *terms, const struct retrieve
 		struct unit *unit = &units->items[order[i].unit];
 		if (order[i].score <= 0)
 			break;
+		if (is_tainted(pick, order[i].unit))
+			continue;
 		if (unit->kind == UNIT_CODE) {
 			if (*code_bytes >= CODE_BYTES_ENOUGH || code_blocks == CODE_PER_SOURCE)
 				continue;

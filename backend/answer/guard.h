@@ -36,6 +36,14 @@ enum err_code guard_source(struct str text, struct arena *arena, struct str *out
 #define GUARD_INJECTION_MAX 65536
 bool guard_is_injection(struct str text);
 
+/*
+ * The text of a source without the lines that speak to an assistant, alone or together with the lines
+ * around them (comments are wrapped), and without the line behind each, which may be what is to be
+ * said. In the arena, or `text` itself. *dropped counts lines. Errors: ERR_NOMEM, ERR_LIMIT.
+ */
+enum err_code guard_without_injections(struct str text, struct arena *arena, struct str *out,
+				       size_t *dropped, struct err *err) WARN_UNUSED;
+
 /* What may pass. Immutable while a filter uses it; calls come from the filter's thread. */
 struct guard_policy {
 	void *ctx;
@@ -69,6 +77,13 @@ enum err_code guard_push(struct guard_filter *filter, struct str piece, struct b
 /* The end of the answer: what was held back. */
 enum err_code guard_finish(struct guard_filter *filter, struct buf *out,
 			   struct err *err) WARN_UNUSED;
+
+/*
+ * A whole text at once, such as the title of a page, in the arena. One that speaks to an assistant
+ * (guard_is_injection) gives "(left out)".
+ */
+enum err_code guard_text(const struct guard_policy *policy, struct str text, struct arena *arena,
+			 struct str *out, struct err *err) WARN_UNUSED;
 
 struct guard_report {
 	size_t links_removed, images_removed, html_removed, citations_removed, hidden_removed;

@@ -755,3 +755,26 @@ enum err_code guard_finish(struct guard_filter *f, struct buf *out, struct err *
 	enum err_code code = buf_ok(&f->waiting, "the text of the answer", err);
 	return code ? code : buf_ok(out, "the answer", err);
 }
+
+enum err_code guard_text(const struct guard_policy *policy, struct str text, struct arena *arena,
+			 struct str *out, struct err *err)
+{
+	struct guard_filter *f;
+	struct buf clean;
+	*out = STR("(left out)");
+	if (guard_is_injection(text))
+		return ERR_OK;
+	buf_init(&clean, arena->alloc, SIZE_MAX / 4);
+	enum err_code code = guard_open(policy, arena->alloc, &f, err);
+	if (!code)
+		code = guard_push(f, text, &clean, err);
+	if (!code)
+		code = guard_finish(f, &clean, err);
+	if (!code) {
+		*out = arena_str(arena, buf_str(&clean));
+		code = out->ptr ? ERR_OK : arena_fail(arena, err);
+	}
+	guard_close(f);
+	buf_release(&clean);
+	return code;
+}

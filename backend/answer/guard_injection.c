@@ -38,6 +38,13 @@ static const char *const patterns[] = {
 	"instruction*|prompt*|guardrail*|directive*|told|said",
 	"ignore|disregard|forget|override|bypass|reveal|print|disclose|leak|repeat|expose ~3 "
 	"system|developer|hidden|secret|initial|original ~1 prompt|prompts|instructions",
+	"ignore|disregard|forget|override|bypass ~2 "
+	"instructions|rules|directions|directives|guidelines|prompts|orders|question|questions ~2 "
+	"above|before|earlier|given|your|and ~3 "
+	"developer|developers|creator|creators|print|say|reply|answer|respond|write|output|tell|"
+	"now|only|instead",
+	"no longer bound|restricted|limited|constrained ~1 by ~3 "
+	"instructions|rules|guidelines|restrictions|policies",
 	"forget|ignore|disregard ~1 everything|anything|whatever|all ~2 "
 	"above|before|previously|told|learned|know|knew|read|said",
 	"previous|prior|earlier|preceding|above|other ~1 "
@@ -98,6 +105,14 @@ static const char *const patterns[] = {
 	"user|users|reader|readers|answer|answers|reply|response|responses|people|anyone|that|with|"
 	"following|this|"
 	"by|to|page|document|text|link|phrase|word|only|verbatim",
+	"note|notes|message|instruction|instructions|attention|directive|directives ~1 to|for ~2 "
+	"language|chat|ai model|models|assistant|assistants",
+	"assistants|chatbots|llms|ais|bots|copilots|summarizers ~6 must|should|shall ~2 "
+	"answer|reply|respond|tell|say|recommend|mention|repeat|print|append|insist|state|claim|"
+	"cite|quote|include|use",
+	"assistant|chatbot|llm|copilot must|should|shall ~1 always|now|never|only ~1 "
+	"answer|reply|respond|tell|say|recommend|mention|repeat|print|append|insist|state|claim|"
+	"cite|quote|include",
 	"ai|llm|language|automated|chat ~1 "
 	"assistant|assistants|model|models|agent|agents|system|systems|tool|tools|reader|readers|"
 	"chatbot|bots ~1 "
@@ -570,4 +585,79 @@ bool guard_is_injection(struct str text)
 	text = str_slice(text, 0, GUARD_INJECTION_MAX);
 	return any_hidden_message(text) || any_border(text) || any_glued(text) ||
 	       any_sentence(text) || any_encoded(text);
+}
+
+/* ---- lines ---- */
+
+enum { LINES_TOGETHER = 3 };
+
+static enum err_code split_lines(struct str text, struct arena *arena, struct str **out,
+				 size_t *count, struct err *err)
+{
+	size_t lines = 1;
+	for (size_t i = 0; i < text.len; i++)
+		lines += text.ptr[i] == '\n';
+	*out = arena_array(arena, lines, sizeof(**out));
+	if (!*out)
+		return arena_fail(arena, err);
+	struct str rest = text;
+	*count = 0;
+	while (*count < lines && str_cut(&rest, '\n', &(*out)[*count]))
+		(*count)++;
+	return ERR_OK;
+}
+
+/* Marks the fewest lines that speak to an assistant together, from each one on. */
+static void mark_lines(const struct str *lines, size_t count, bool *speaks)
+{
+	for (size_t together = 1; together <= LINES_TOGETHER; together++) {
+		for (size_t i = 0; i + together <= count; i++) {
+			const char *begin = lines[i].ptr, *end = lines[i + together - 1].ptr;
+			bool marked = false;
+			for (size_t k = 0; k < together; k++)
+				marked = marked || speaks[i + k];
+			struct str text = {begin,
+					   (size_t)(end - begin) + lines[i + together - 1].len};
+			if (marked || !guard_is_injection(text))
+				continue;
+			for (size_t k = 0; k < together; k++)
+				speaks[i + k] = true;
+		}
+	}
+}
+
+enum err_code guard_without_injections(struct str text, struct arena *arena, struct str *out,
+				       size_t *dropped, struct err *err)
+{
+	struct str *lines;
+	size_t count;
+	struct buf kept;
+	bool any = false;
+	*out = text;
+	*dropped = 0;
+	for (size_t at = 0; at < text.len && !any; at += GUARD_INJECTION_MAX / 2)
+		any = guard_is_injection(str_slice(text, at, text.len));
+	if (!any)
+		return ERR_OK;
+	enum err_code code = split_lines(text, arena, &lines, &count, err);
+	bool *speaks = code ? NULL : arena_array(arena, count, sizeof(*speaks));
+	if (code || !speaks)
+		return code ? code : arena_fail(arena, err);
+	mark_lines(lines, count, speaks);
+	buf_init(&kept, arena->alloc, SIZE_MAX / 4);
+	for (size_t i = 0; i < count; i++) {
+		if (speaks[i] || (i > 0 && speaks[i - 1])) {
+			(*dropped)++;
+			continue;
+		}
+		buf_append(&kept, lines[i]);
+		buf_append_byte(&kept, '\n');
+	}
+	code = buf_ok(&kept, "the text of a source", err);
+	if (!code && *dropped) {
+		*out = arena_str(arena, buf_str(&kept));
+		code = out->ptr ? ERR_OK : arena_fail(arena, err);
+	}
+	buf_release(&kept);
+	return code;
 }

@@ -101,16 +101,20 @@ static enum err_code system_text(const struct prompt *prompt, struct arena *aren
 
 /* ---- sources ---- */
 
-/* What speaks to an assistant is left out: a reader of the page gains nothing from it either. */
-static void append_lines(struct buf *out, struct str text)
+/* A name of a page or section, which may be what speaks to an assistant itself. */
+static enum err_code clean_name(struct str name, struct arena *arena, struct str *out,
+				struct err *err)
 {
-	struct str line;
-	while (str_cut(&text, '\n', &line)) {
-		if (guard_is_injection(line))
-			continue;
-		buf_append(out, line);
-		buf_append_byte(out, '\n');
-	}
+	return guard_source(guard_is_injection(name) ? STR("") : name, arena, out, err);
+}
+
+/* What speaks to an assistant is left out: a reader of the page gains nothing from it either. */
+static enum err_code clean_text(struct str text, struct arena *arena, struct str *out,
+				struct err *err)
+{
+	size_t dropped;
+	enum err_code code = guard_without_injections(text, arena, out, &dropped, err);
+	return code ? code : guard_source(*out, arena, out, err);
 }
 
 static enum err_code append_source(struct buf *out, const struct prompt *prompt, size_t number,
@@ -119,13 +123,13 @@ static enum err_code append_source(struct buf *out, const struct prompt *prompt,
 {
 	const struct store_passage *p = &source->passage;
 	struct str title, section, version, text;
-	enum err_code code = guard_source(p->title, arena, &title, err);
+	enum err_code code = clean_name(p->title, arena, &title, err);
 	if (!code)
-		code = guard_source(p->section_path, arena, &section, err);
+		code = clean_name(p->section_path, arena, &section, err);
 	if (!code)
 		code = guard_source(p->version, arena, &version, err);
 	if (!code)
-		code = guard_source(source->text, arena, &text, err);
+		code = clean_text(source->text, arena, &text, err);
 	if (code)
 		return code;
 	size_t before = out->len;
@@ -134,7 +138,8 @@ static enum err_code append_source(struct buf *out, const struct prompt *prompt,
 		   STR_ARG(version));
 	size_t header = budget_tokens(str_slice(buf_str(out), before, out->len)) + HEADER_TOKENS;
 	struct str part = budget_cut(text, *tokens > header ? *tokens - header : 0);
-	append_lines(out, part);
+	buf_append(out, part);
+	buf_append_byte(out, '\n');
 	size_t used = budget_tokens(str_slice(buf_str(out), before, out->len));
 	*tokens = *tokens > used ? *tokens - used : 0;
 	return ERR_OK;
