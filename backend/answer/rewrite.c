@@ -173,6 +173,9 @@ static bool refers_back(const struct reading *r, size_t at)
 	if (named == 0)
 		/* "this error: …" is about what follows */
 		return !(is(r, at, "this") && count_words(r, at, r->text.count, is_name) >= 4);
+	/* "Where does Katib keep its database?" */
+	if (is(r, at, "its") || is(r, at, "their") || is(r, at, "itself"))
+		return false;
 	/* "a profile and everything in it" */
 	size_t last = at;
 	while (last > 0 && !is_specific(r, last - 1))
