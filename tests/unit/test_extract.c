@@ -155,6 +155,29 @@ static void sentences_of_one_paragraph_stay_together(void **state)
 	assert_false(out.quotes[2].same_paragraph);
 }
 
+/* A short section that shares a word does not stand before the one that holds what is asked for. */
+static void the_section_that_answers_comes_first(void **state)
+{
+	static const char answer[] = "The pods of finished trials stay when retain is set.";
+	struct retrieve_match match = {{answer, sizeof(answer) - 1}, 0.7f};
+	struct retrieve_result items[] = {
+		result(1, "Resume", "Policies", STR("Policies\nAn experiment of trials ends.")),
+		result(2, "Template", "Options",
+		       STR("Options\nThe pods of finished trials stay "
+			   "when retain is set.")),
+	};
+	items[0].score = 0.9;
+	items[1].score = 0.8;
+	items[1].matches = &match;
+	items[1].match_count = 1;
+	struct extract out = extract("How do I keep the pods of finished trials?", items, 2);
+	assert_ptr_equal(out.sources[0], &items[1]);
+	assert_ptr_equal(out.sources[1], &items[0]);
+	items[0].score = 3; /* a ranking that is sure stays */
+	out = extract("How do I keep the pods of finished trials?", items, 2);
+	assert_ptr_equal(out.sources[0], &items[0]);
+}
+
 static void nothing_is_quoted_from_nothing(void **state)
 {
 	struct extract out = extract("anything", NULL, 0);
@@ -327,6 +350,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(injections_are_not_quoted, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_section_that_answers_comes_first, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(the_sentences_that_hold_the_words_are_quoted, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(code_after_its_introduction_is_quoted, setup,
