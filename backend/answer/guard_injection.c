@@ -630,7 +630,7 @@ enum err_code guard_without_injections(struct str text, struct arena *arena, str
 				       size_t *dropped, struct err *err)
 {
 	struct str *lines;
-	size_t count;
+	size_t count = 0;
 	struct buf kept;
 	bool any = false;
 	*out = text;
