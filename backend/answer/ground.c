@@ -19,7 +19,11 @@ const char *ground_feature_name(enum ground_feature feature)
 	return names[feature];
 }
 
-/* Logistic regressions, without and with the cosine; fitted by tests/eval/ground.py. */
+/*
+ * Logistic regressions, without and with the cosine. Weights by hand: those that tests/eval/ground.py
+ * fits without the cosine order true and changed sentences no better (docs/decisions/0014-grounding.md);
+ * those with it are not measured yet.
+ */
 static const double word_bias = -3.0;
 static const double word_weights[GROUND_FEATURES] = {6, 1, -1.5, -3, -6, -1.5, 0};
 static const double cosine_bias = -5.0;
@@ -27,8 +31,9 @@ static const double cosine_weights[GROUND_FEATURES] = {4, 1, -1.5, -3, -6, -1.5,
 static const double threshold = 0.5;
 /* Between these the words do not decide. */
 static const double undecided_low = 0.15, undecided_high = 0.85;
-/* Of the claims, so many may be unsupported in an answer that counts as grounded. */
-static const double unsupported_share = 0.2;
+/* Of the claims, so many may be unsupported in an answer that counts as grounded: of free paraphrases
+ * that are true, 30 % are taken for unsupported. */
+static const double unsupported_share = 0.34;
 
 /* A sentence on its way. */
 struct checked {
