@@ -240,6 +240,19 @@ static bool is_software(const struct reading *r, size_t at)
 	       ((r->classes[at] & WORD_BIT(WORD_TECH)) && !(r->classes[at] & vague));
 }
 
+/* "How do I use one prompt template for several chains?" */
+static bool asks_to_do(const struct reading *r, size_t at)
+{
+	static const char *const leads[] = {"how",    "where", "can", "could",
+					    "should", "does",  "do",  "why"};
+	size_t from, to;
+	route_sentence(r, at, &from, &to);
+	for (size_t i = from; i < at && i < from + 3; i++)
+		if (is_one_of(r->text.words[i].text, leads, sizeof(leads) / sizeof(leads[0])))
+			return true;
+	return false;
+}
+
 /*
  * Whatever the wording: in a sentence that is about no software somebody speaks to the assistant of
  * what it was told, or, where the whole text is about none, of anything that is its own.
@@ -258,8 +271,11 @@ static const char *find_inner(const struct reading *r)
 		any_software = any_software || software;
 		for (size_t i = from; i < to && !software; i++) {
 			bool strong = r->classes[i] & WORD_BIT(WORD_INNER);
+			bool alone =
+				(r->classes[i] & WORD_BIT(WORD_INNER_ALONE)) && !asks_to_do(r, i);
 			if ((r->classes[i] & inner) && !has_purpose(r, i) &&
-			    speaks_to_you(r, i, from, to) && (strong || !reports_error(r, i)))
+			    (alone || speaks_to_you(r, i, from, to)) &&
+			    (strong || !reports_error(r, i)))
 				return "asks for the system prompt or instructions";
 			if (!is_yours(r, i))
 				own = "asks about what is the assistant's own";
@@ -337,18 +353,19 @@ static enum err_code find_spaced(const struct reading *reading, struct arena *ar
 }
 
 static enum err_code find_plain(const struct route_rules *rules, struct str text,
-				const struct reading *reading, bool all_languages,
-				struct arena *arena, const char **why, struct err *err)
+				const struct reading *reading, bool as_written, struct arena *arena,
+				const char **why, struct err *err)
 {
 	bool foreign = false, spaced = false;
 	*why = find_phrase(rules, reading);
-	if (!*why)
+	/* Not where words may stand in another order: that takes away what a word is for. */
+	if (!*why && as_written)
 		*why = find_inner(reading);
 	if (!*why && has_marker(text))
 		*why = "plays the border of a message";
 	if (*why)
 		return ERR_OK;
-	enum err_code code = all_languages ? find_foreign(reading, arena, &foreign, err) : ERR_OK;
+	enum err_code code = as_written ? find_foreign(reading, arena, &foreign, err) : ERR_OK;
 	if (!code)
 		code = find_spaced(reading, arena, &spaced, err);
 	if (foreign || spaced)

@@ -113,6 +113,16 @@ static const struct phrase fishing[] = {
 	{"oldest|earliest|first ~3 your|the context|memory|conversation|window", CONTEXT_LABEL,
 	 PHRASE_UNLESS_COMPONENT},
 
+	{"you are ?being told|instructed|ordered|forbidden|programmed|supposed ~1 to|not",
+	 PROMPT_LABEL, PHRASE_UNLESS_COMPONENT},
+	{"raw|system|hidden|underlying text|content|context|instructions", PROMPT_LABEL,
+	 PHRASE_UNLESS_COMPONENT},
+	{"text|texts|everything|words|lines|whatever|anything|content ~3 "
+	 "over|above|before|preceding|precedes|"
+	 "preceded ~1 my|this|the|our ~1 "
+	 "question|message|sentence|line|chat|conversation|text|prompt",
+	 CONTEXT_LABEL, PHRASE_UNLESS_COMPONENT},
+
 	/* ignore what you were told */
 	{"^ ?please ?now ?and ignore|disregard|forget everything|all|anything|whatever",
 	 RULES_LABEL, PHRASE_UNLESS_COMPONENT},
@@ -256,6 +266,8 @@ static const struct phrase fishing[] = {
 	{"^ ?then ?and ?now run|execute|print|show|cat|echo env|printenv|environ|set $",
 	 CONFIG_LABEL, 0},
 	{"cat|less|head|tail|open your ~4", CONFIG_LABEL, 0},
+
+	{"secret|secrets|truth ~3 you|yourself|u", CONFIG_LABEL, PHRASE_UNLESS_COMPONENT},
 
 	/* another role */
 	{"your|a|the|new|another ?new ?own persona|personality|identity|alter|alterego "
@@ -761,6 +773,16 @@ const struct foreign_pair route_foreign[] = {
 	{"vergiss alles", ""},
 	{"vergiss", "instruktion"},
 	{"missachte", "anweisung"},
+	{"anweisungen", "hast du"},
+	{"anweisungen", "dir "},
+	{"regeln", "hast du"},
+	{"regeln", "befolgst du"},
+	{"instructions", "as tu"},
+	{"consignes", "as tu"},
+	{"instrucciones", "tienes"},
+	{"reglas", "tienes"},
+	{"istruzioni", "hai "},
+	{"instrucoes", "voce"},
 	{"deine anweisung", ""},
 	{"deine instruktion", ""},
 	{"deinen anweisung", ""},

@@ -135,6 +135,8 @@ const struct phrase_words route_words[] = {
 	 "policies guardrail guardrails safeguards limitations secrets credentials persona secret "
 	 "key keys token tokens password passwords confidential hidden preamble context safety "
 	 "filters"},
+	{WORD_INNER_ALONE, NULL,
+	 "prompt prompts systemprompt preprompt metaprompt instructions directives preamble"},
 	{WORD_YOU, NULL, "you your yours yourself youre u ur assistant chatbot thy thee yall ya"},
 	{WORD_PRODUCT, NULL,
 	 "kfp katib kserve kfserving trainer notebook workspace pipeline dashboard tensorboard "

@@ -17,10 +17,11 @@ enum word_class {
 	WORD_SECRET,
 	WORD_BOT,
 	WORD_YOU,
-	WORD_INNER,      /* what an assistant is told */
-	WORD_INNER_WEAK, /* software has it too */
-	WORD_FORMAT,     /* technical, but also how to write an answer or what to call a setting */
-	WORD_HOWTO,      /* verbs of somebody who sets something up */
+	WORD_INNER,       /* what an assistant is told */
+	WORD_INNER_ALONE, /* of these, what needs no "you" beside it */
+	WORD_INNER_WEAK,  /* software has it too */
+	WORD_FORMAT,      /* technical, but also how to write an answer or what to call a setting */
+	WORD_HOWTO,       /* verbs of somebody who sets something up */
 	WORD_POLITE,
 	WORD_GREET,
 	WORD_THANK,
