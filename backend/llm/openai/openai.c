@@ -16,7 +16,7 @@ enum { READ_BYTES = 8192, AFTER_END_MS = 200 };
 #define EVENT_BYTES   ((size_t)1 << 20)
 #define WHOLE_BYTES   ((size_t)4 << 20) /* of an answer that is not streamed */
 
-/* docs/decisions/0015-llm-client.md */
+/* docs/decisions/0016-llm-client.md */
 static const struct retry_policy retry_policy = {.attempts = 3, .base_ms = 100, .cap_ms = 1000};
 static const struct breaker_policy breaker_policy = {
 	.threshold = 3, .pause_ms = 5000, .max_pause_ms = 60000};
