@@ -127,12 +127,14 @@ static void send_error(struct worker *worker, struct job *job, enum err_code cod
 	bool overflow = job->overflow;
 	pthread_mutex_unlock(&job->lock);
 	buf_clear(&worker->frame);
-	if (!dialect->error) {
+	/* The loop reports an overflow itself, when there is room again. */
+	bool said = dialect->error && !overflow &&
+		    dialect->error(job, code, message, &worker->frame, NULL) == ERR_OK;
+	if (!dialect->error || (said && !worker->frame.len && !job->begun)) {
 		worker_problem(worker, job, worker_status(code), message);
 		return;
 	}
-	/* The loop reports an overflow itself, when there is room again. */
-	if (!overflow && dialect->error(job, code, message, &worker->frame, NULL) == ERR_OK)
+	if (said)
 		worker_send(worker, job);
 	worker_finish(job);
 }

@@ -30,8 +30,8 @@ struct dialect {
 			     unsigned step, struct buf *frame, struct err *err);
 	unsigned end_steps;
 	/*
-	 * Instead of an end. `code` tells what kind of failure it is. NULL: an HTTP problem document, where
-	 * nothing was sent yet.
+	 * Instead of an end. `code` tells what kind of failure it is. NULL, or nothing appended before anything
+	 * was sent: an HTTP error in the form of the path.
 	 */
 	enum err_code (*error)(const struct job *job, enum err_code code, const char *message,
 			       struct buf *frame, struct err *err);

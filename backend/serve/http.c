@@ -99,6 +99,11 @@ static const char *status_title(int status)
 	}
 }
 
+static const char *problem_type(const struct problem_form *form)
+{
+	return form ? form->content_type : "application/problem+json";
+}
+
 void http_problem(struct conn *conn, int status, const char *fmt, ...)
 {
 	char detail[ERR_MESSAGE_MAX];
@@ -106,12 +111,15 @@ void http_problem(struct conn *conn, int status, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, args);
 	va_end(args);
-	begin(conn, status, "application/problem+json");
+	const struct problem_form *form = conn->problems;
+	begin(conn, status, problem_type(form));
 	struct response *r = &conn->response;
 	if (status == 503)
 		r->retry_after = SERVE_RETRY_AFTER;
 	/* Without memory the status alone must do. */
-	if (frames_problem(status, status_title(status), detail, str_c(conn->id), &r->owned, NULL))
+	if (form ? form->write(status, detail, &r->owned, NULL)
+		 : frames_problem(status, status_title(status), detail, str_c(conn->id), &r->owned,
+				  NULL))
 		buf_clear(&r->owned);
 	r->body = buf_str(&r->owned);
 }
@@ -263,7 +271,7 @@ static void take_result(struct conn *conn)
 		http_problem(conn, 503, "the server is shutting down");
 		return;
 	}
-	http_respond_buf(conn, status, status == 200 ? type : "application/problem+json", &body);
+	http_respond_buf(conn, status, status == 200 ? type : problem_type(conn->problems), &body);
 	if (status == 503)
 		conn->response.retry_after = SERVE_RETRY_AFTER;
 }

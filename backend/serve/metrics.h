@@ -19,6 +19,9 @@
 	X(METRICS_WEBSOCKET, "websocket")                                                          \
 	X(METRICS_SEARCH, "search")                                                                \
 	X(METRICS_CHAT, "chat")                                                                    \
+	X(METRICS_OPENAI_CHAT, "openai_chat")                                                      \
+	X(METRICS_OPENAI_EMBEDDINGS, "openai_embeddings")                                          \
+	X(METRICS_OPENAI_MODELS, "openai_models")                                                  \
 	X(METRICS_DOCUMENT, "document")                                                            \
 	X(METRICS_HEALTH, "health")                                                                \
 	X(METRICS_READY, "ready")                                                                  \

@@ -243,17 +243,36 @@ out:
 	buf_release(&query);
 }
 
+#define OPENAI_ROUTES(prefix)                                                                      \
+	{prefix "/chat/completions", METRICS_OPENAI_CHAT, NULL, openai_chat_post},                 \
+		{prefix "/embeddings", METRICS_OPENAI_EMBEDDINGS, NULL, openai_embeddings_post},   \
+		{prefix "/models", METRICS_OPENAI_MODELS, openai_models_get, NULL},                \
+	{                                                                                          \
+		prefix "/models/", METRICS_OPENAI_MODELS, openai_model_get, NULL                   \
+	}
+
 static const struct http_route routes[] = {
 	{"/", METRICS_PAGE, handle_page, NULL},
 	{"/assets/", METRICS_ASSETS, handle_asset, NULL},
 	{PAGE_PREFIX, METRICS_DOCUMENT, handle_document, NULL},
 	{"/api/search", METRICS_SEARCH, handle_search, NULL},
 	{"/chat", METRICS_CHAT, NULL, chat_post},
+	OPENAI_ROUTES("/v1"),
+	OPENAI_ROUTES("/openai/v1"), /* where KServe has it */
 	{"/healthz", METRICS_HEALTH, handle_healthz, NULL},
 	{"/health", METRICS_HEALTH, handle_health, NULL},
 	{"/readyz", METRICS_READY, handle_ready, NULL},
 	{"/metrics", METRICS_METRICS, handle_metrics, NULL},
 };
+
+/* In which form the errors of a path are said; NULL: RFC 9457. */
+static const struct problem_form *problem_form_of(enum metrics_route metric)
+{
+	if (metric == METRICS_OPENAI_CHAT || metric == METRICS_OPENAI_EMBEDDINGS ||
+	    metric == METRICS_OPENAI_MODELS)
+		return &openai_problems;
+	return NULL;
+}
 
 static const struct http_route *find_route(struct str path, struct str *rest)
 {
@@ -373,6 +392,7 @@ int routes_request(struct conn *conn, struct str path)
 	bool post = lws_hdr_total_length(conn->wsi, WSI_TOKEN_POST_URI) > 0;
 	conn->head = lws_hdr_total_length(conn->wsi, WSI_TOKEN_HEAD_URI) > 0;
 	conn->route = route ? route->metric : METRICS_OTHER;
+	conn->problems = problem_form_of(conn->route);
 	bool options = lws_hdr_total_length(conn->wsi, WSI_TOKEN_OPTIONS_URI) > 0;
 	conn->posted = NULL;
 	conn->origin[0] = '\0';

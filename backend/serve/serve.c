@@ -333,6 +333,7 @@ static void service_close(struct service *service)
 	queue_release(&service->queue);
 	alloc_free(service->alloc, service->etags);
 	pthread_mutex_destroy(&service->ready_lock);
+	pthread_mutex_destroy(&service->bulk_lock);
 	pthread_mutex_destroy(&service->refresh_lock);
 	pthread_cond_destroy(&service->refresh_wake);
 	alloc_free(service->alloc, service);
@@ -373,7 +374,9 @@ enum err_code serve_run(const struct serve_options *options, const struct serve_
 	service->options = options;
 	service->deps = deps;
 	service->alloc = deps->alloc;
+	service->started = clock_wall_ms(deps->clock) / 1000;
 	pthread_mutex_init(&service->ready_lock, NULL);
+	pthread_mutex_init(&service->bulk_lock, NULL);
 	pthread_mutex_init(&service->refresh_lock, NULL);
 	pthread_cond_init(&service->refresh_wake, NULL);
 	if ((code = listen_open(options->host, options->port, &fd, &port, err)) ||

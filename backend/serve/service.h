@@ -22,10 +22,16 @@
 #define SERVE_ARENA_MAX   ((size_t)256 << 20) /* memory of one answer */
 #define SERVE_RETRY_AFTER 2                   /* seconds that a refused client should wait */
 
-enum job_kind { JOB_ANSWER, JOB_SEARCH, JOB_PAGE, JOB_READY };
+enum job_kind { JOB_ANSWER, JOB_SEARCH, JOB_PAGE, JOB_READY, JOB_EMBED };
 
 struct conn;
 struct worker;
+
+/* How the errors of a path are worded, before an answer has begun. NULL: RFC 9457 documents. */
+struct problem_form {
+	const char *content_type;
+	enum err_code (*write)(int status, const char *detail, struct buf *out, struct err *err);
+};
 
 /* One piece of work for a worker. */
 struct job {
@@ -36,7 +42,8 @@ struct job {
 	/* Written before the job is queued, constant afterwards. */
 	enum job_kind kind;
 	char id[SERVE_ID_SIZE];
-	const struct dialect *dialect; /* JOB_ANSWER: in which it is answered */
+	const struct dialect *dialect;       /* JOB_ANSWER: in which it is answered */
+	const struct problem_form *problems; /* of its path, set by job_submit() */
 	struct buf tag;     /* what the dialect must remember of the request, e.g. an id */
 	struct buf text;    /* question, query or path */
 	struct buf history; /* JSON list of earlier turns; empty: none */
@@ -45,6 +52,8 @@ struct job {
 	char type[SERVE_TYPE_SIZE]; /* filters of a search; empty: none */
 	char repo[SERVE_FILTER_SIZE], version[SERVE_FILTER_SIZE];
 	int64_t created_us;
+
+	bool begun; /* the worker's own: a frame was handed to the loop */
 
 	pthread_mutex_t lock; /* guards the next five */
 	struct outbox out;    /* JOB_ANSWER: frames */
@@ -95,6 +104,7 @@ struct conn {
 		[SERVE_ORIGIN_SIZE]; /* of the page that asks and may, for its browser; or empty */
 	bool preflight;
 	enum metrics_route route;
+	const struct problem_form *problems; /* of the route */
 	struct response response;
 
 	bool websocket;
@@ -136,6 +146,7 @@ struct service {
 	struct lws_context *context;
 	struct lws_vhost *vhost;
 	struct metrics metrics;
+	int64_t started; /* Unix time in seconds */
 	struct queue queue;
 	char (*etags)[24]; /* one per asset */
 
@@ -143,7 +154,8 @@ struct service {
 	struct job *ready; /* jobs with something new for the loop */
 
 	struct worker *workers;
-	size_t worker_count; /* running */
+	size_t worker_count;       /* running */
+	pthread_mutex_t bulk_lock; /* held while many texts are embedded, see openai.c */
 
 	/* readers.c */
 	struct reader *readers;
@@ -258,6 +270,15 @@ int routes_body_done(struct conn *conn);
 /* --- one file for each protocol --- */
 
 void chat_post(struct conn *conn, struct str rest, struct str body);
+
+/* openai.c */
+extern const struct problem_form openai_problems;
+void openai_chat_post(struct conn *conn, struct str rest, struct str body);
+void openai_embeddings_post(struct conn *conn, struct str rest, struct str body);
+void openai_models_get(struct conn *conn, struct str rest);
+void openai_model_get(struct conn *conn, struct str rest);
+/* JOB_EMBED. */
+void openai_embed_run(struct worker *worker, struct job *job);
 
 /* --- ws.c --- */
 

@@ -68,6 +68,7 @@ bool job_submit(struct job *job, struct conn *conn)
 {
 	struct service *service = job->service;
 	job->conn = conn;
+	job->problems = conn->problems;
 	atomic_fetch_add(&job->refs, 1);
 	if (queue_try_push(&service->queue, job)) {
 		conn->job = job;
@@ -141,6 +142,7 @@ bool worker_send(struct worker *worker, struct job *job)
 		job->overflow = true;
 	pthread_mutex_unlock(&job->lock);
 	buf_clear(&worker->frame);
+	job->begun = true;
 	job_wake(job);
 	return ok && !atomic_load(&job->cancelled);
 }
@@ -184,7 +186,8 @@ void worker_problem(struct worker *worker, struct job *job, int status, const ch
 			    : status == 404 ? "Not Found"
 			    : status == 503 ? "Service Unavailable"
 					    : "Internal Server Error";
-	if (frames_problem(status, title, detail, str_c(job->id), &body, NULL))
+	if (job->problems ? job->problems->write(status, detail, &body, NULL)
+			  : frames_problem(status, title, detail, str_c(job->id), &body, NULL))
 		buf_clear(&body);
 	worker_finish_http(job, status, &body);
 }
@@ -297,6 +300,9 @@ static void run_job(struct worker *worker, struct job *job)
 		break;
 	case JOB_READY:
 		run_ready(worker, job);
+		break;
+	case JOB_EMBED:
+		openai_embed_run(worker, job);
 		break;
 	}
 	/* One question's memory is given back, so a large one does not stay. */

@@ -67,6 +67,7 @@ int ws_confirm(struct conn *conn, const char *protocol)
 {
 	char origin[512], host[512];
 	conn->route = METRICS_WEBSOCKET;
+	conn->problems = NULL;
 	http_request_id(conn->wsi, conn->id);
 	if (strcmp(protocol, "websocket") != 0) {
 		conn->response.close = true;
