@@ -451,6 +451,13 @@ def llm_client(log):
     return pytest(log, "llm-client", [TESTS / "e2e" / f for f in LLM_TESTS])
 
 
+def injection(log):
+    """Poisoned pages and attacks as questions, by quotes and by a model that obeys what it reads."""
+    if not BACKGROUND.wait("model"):
+        return Result(failed=1, notes=[f"{MODEL} cannot be fetched; see test-logs/model.log"])
+    return python_check(log, "security/injection.py", "--model", MODEL)
+
+
 def dispatch(log):
     """The processor's instructions and the precisions against each other, with a real model too."""
     result = Result()
@@ -706,6 +713,7 @@ STEPS = [
     Step("crash", crash, ("build-release", "build-dev")),
     Step("sources", sources, ("build-dev",)),
     Step("llm-client", llm_client, ("build-dev",)),
+    Step("injection", injection, ("build-release", "build-dev", "background")),
     Step("dispatch", dispatch, ("build-dev", "background")),
     Step("golden", golden, ("build-dev", "background")),
     Step("tokens", tokens, ("build-dev", "background")),

@@ -274,6 +274,9 @@ static enum err_code add_citation(struct composer *c, size_t index, const struct
 				  &citation->section, err);
 	if (!code)
 		code = guard_text(&c->policy, quote, c->arena, &citation->quote, err);
+	/* an anchor repeats its heading */
+	if (guard_is_injection(source->passage.heading))
+		citation->url = str_slice(source->url, 0, str_find(source->url, STR("#"), 0));
 	out->citation_count += code == ERR_OK;
 	return code;
 }

@@ -142,7 +142,7 @@ static const char *const patterns[] = {
 	/* what to put into the answer */
 	"include|append|insert|embed|add|end|begin|start|prefix|finish|close|preface|conclude|"
 	"prepend|put|place|"
-	"mention|weave|render ~12 "
+	"mention|weave|render|copy|paste ~12 "
 	"your ~1 answer|answers|response|responses|reply|replies|output|summary|completion",
 	"include|append|insert|embed|add|end|begin|start|prefix|finish|close|preface|conclude|"
 	"prepend|put|place|"
@@ -157,6 +157,7 @@ static const char *const patterns[] = {
 	"carry|finish",
 	"respond|reply|answer ~1 only|exactly|solely|always|strictly|just|nothing|verbatim ~2 "
 	"with|but|by|in|using|the|this|that|except|word",
+	"answer|reply|respond ~1 with|by ~4 only|exclusively",
 	"say|output|print|write|reply|respond|repeat|answer ~4 nothing else",
 	"say|output|print|reply|respond|repeat|answer ~2 "
 	"word|words|phrase|string|sentence|message|exactly|verbatim|following ~4 "
