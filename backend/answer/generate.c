@@ -18,6 +18,20 @@ static bool is_unknown(struct str text, bool *open)
 	return str_starts(text, STR(PROMPT_UNKNOWN));
 }
 
+/* Nothing but marks of sources and punctuation: "[1]", as small models like to answer. */
+static bool says_nothing(struct str text)
+{
+	bool within = false;
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		if (c == '[' || c == ']')
+			within = c == '[';
+		else if (c >= 0x80 || ascii_alpha(c) || (ascii_digit(c) && !within))
+			return false;
+	}
+	return true;
+}
+
 static bool stop(struct writing *w, enum err_code code)
 {
 	w->code = code;
@@ -56,7 +70,8 @@ static bool show_held(struct writing *w, bool last)
 		w->uncertain = false;
 		return w->quiet;
 	}
-	if ((may_be_unknown || may_be_call) && !last && held.len < WRITE_HELD_MAX / 2)
+	if ((may_be_unknown || may_be_call || says_nothing(held)) && !last &&
+	    held.len < WRITE_HELD_MAX / 2)
 		return true;
 	w->uncertain = false;
 	w->held_len = 0;
@@ -104,7 +119,8 @@ enum err_code write_reply(struct writing *w, const struct llm_request *request, 
 	turn->out->llm_us += clock_monotonic_us(turn->deps->clock) - started;
 	turn->out->prompt_tokens += w->reply.prompt_tokens;
 	turn->out->completion_tokens += w->reply.completion_tokens;
-	if (!code && w->uncertain && w->held_len)
+	bool empty = !code && !w->reply.call_count && says_nothing(w->reply.text);
+	if (!code && !empty && w->uncertain && w->held_len)
 		(void)show_held(w, true);
 	if (w->code)
 		return w->code;
@@ -116,7 +132,7 @@ enum err_code write_reply(struct writing *w, const struct llm_request *request, 
 	if (w->unknown || w->tool_syntax)
 		return ERR_OK;
 	w->failed = code && !w->repeats && !w->too_long;
-	if (!code && !w->reply.call_count && !str_trim(w->reply.text).len) {
+	if (empty) {
 		w->failed = true;
 		err_set(&failed, ERR_FORMAT, "the model's answer was empty");
 	}

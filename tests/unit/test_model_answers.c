@@ -248,9 +248,13 @@ static void silence_is_answered_by_quotes(void **state)
 static void emptiness_is_answered_by_quotes(void **state)
 {
 	struct fixture *f = *state;
-	say(f, "  \n");
-	must_ask(f, question);
-	assert_quotes(f);
+	static const char *const nothings[] = {"  \n", "[1]", "[1][2].\n", "**[1]**"};
+	for (size_t i = 0; i < sizeof(nothings) / sizeof(nothings[0]); i++) {
+		say(f, nothings[i]);
+		must_ask(f, question);
+		assert_quotes(f);
+		assert_true(str_starts(f->out.text, STR("*The language model does not answer")));
+	}
 }
 
 static void an_answer_that_breaks_off_goes_on_with_quotes(void **state)
