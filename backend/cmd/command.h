@@ -62,6 +62,7 @@ int command_search(struct context *ctx);
 int command_ask(struct context *ctx);
 int command_route(struct context *ctx);
 int command_serve(struct context *ctx);
+int command_mcp(struct context *ctx);
 int command_gaps(struct context *ctx);
 int command_eval(struct context *ctx);
 int command_model(struct context *ctx);

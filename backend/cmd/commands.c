@@ -14,6 +14,8 @@ const struct command commands[] = {
 	{"route", "QUESTION…", "tell how a question would be handled, without searching",
 	 route_options, 1, 4096, command_route},
 	{"serve", "", "run the service with its chat page", NULL, 0, 0, command_serve},
+	{"mcp", "", "the search tools for editors (MCP over standard input and output)", NULL, 0, 0,
+	 command_mcp},
 	{"eval", "FILE.jsonl…", "measure retrieval and answers on question sets", eval_options, 0,
 	 64, command_eval},
 	{"gaps", "", "questions that the documentation does not answer", gaps_options, 0, 0,

@@ -159,17 +159,20 @@ static bool send_head(struct conn *conn)
 	add(&head, "cache-control:", r->cache);
 	if (conn->origin[0]) {
 		add(&head, "access-control-allow-origin:", conn->origin);
-		add(&head, "access-control-expose-headers:", "x-request-id, retry-after");
+		add(&head,
+		    "access-control-expose-headers:", "x-request-id, retry-after, mcp-session-id");
 		add(&head, "vary:", "Origin");
 	}
 	if (conn->preflight) {
-		add(&head, "access-control-allow-methods:", "GET, POST, OPTIONS");
-		add(&head,
-		    "access-control-allow-headers:", "content-type, authorization, x-request-id");
+		add(&head, "access-control-allow-methods:", "GET, POST, DELETE, OPTIONS");
+		add(&head, "access-control-allow-headers:",
+		    "content-type, authorization, x-request-id, mcp-session-id, "
+		    "mcp-protocol-version, mcp-method, mcp-name");
 		add(&head, "access-control-max-age:", "600");
 	}
 	add(&head, "etag:", r->etag);
 	add(&head, "allow:", r->allow);
+	add(&head, "mcp-session-id:", r->session[0] ? r->session : NULL);
 	if (r->retry_after) {
 		snprintf(text, sizeof(text), "%d", r->retry_after);
 		add(&head, "retry-after:", text);
@@ -264,11 +267,16 @@ static void take_result(struct conn *conn)
 	pthread_mutex_unlock(&job->lock);
 	if (!finished)
 		return;
+	bool mcp = job->kind == JOB_MCP, events = mcp && job->mcp->events;
 	const char *type = job->kind == JOB_PAGE ? "text/html; charset=utf-8" : "application/json";
 	job_abandon(conn);
 	if (!status) { /* cancelled before it ran */
 		buf_release(&body);
 		http_problem(conn, 503, "the server is shutting down");
+		return;
+	}
+	if (mcp && status == 200) {
+		mcp_respond(conn, &body, events);
 		return;
 	}
 	http_respond_buf(conn, status, status == 200 ? type : problem_type(conn->problems), &body);

@@ -11,8 +11,8 @@ static const char *const route_labels[] = {
 };
 
 /* The statuses this service sends; the last stands for any other. */
-static const int statuses[METRICS_STATUS_COUNT] = {101, 200, 304, 400, 403, 404, 405, 411,
-						   413, 414, 422, 500, 503, 505, 0};
+static const int statuses[METRICS_STATUS_COUNT] = {101, 200, 202, 304, 400, 403, 404, 405, 406,
+						   411, 413, 414, 415, 422, 500, 503, 505, 0};
 
 /* Upper bounds in microseconds; an answer without a language model takes tens of milliseconds. */
 static const int64_t bounds_us[METRICS_BUCKET_COUNT - 1] = {

@@ -22,6 +22,7 @@
 	X(METRICS_OPENAI_CHAT, "openai_chat")                                                      \
 	X(METRICS_OPENAI_EMBEDDINGS, "openai_embeddings")                                          \
 	X(METRICS_OPENAI_MODELS, "openai_models")                                                  \
+	X(METRICS_MCP, "mcp")                                                                      \
 	X(METRICS_DOCUMENT, "document")                                                            \
 	X(METRICS_HEALTH, "health")                                                                \
 	X(METRICS_READY, "ready")                                                                  \
@@ -35,7 +36,7 @@ enum metrics_route {
 		METRICS_ROUTE_COUNT
 };
 
-#define METRICS_STATUS_COUNT 15 /* see metrics.c */
+#define METRICS_STATUS_COUNT 18 /* see metrics.c */
 #define METRICS_ANSWER_COUNT 6  /* the answer's routes, and errors */
 #define METRICS_BUCKET_COUNT 12
 

@@ -13,4 +13,10 @@
  */
 bool origin_allowed(struct str allowed, struct str origin, struct str host);
 
+/*
+ * As origin_allowed(), for services that a foreign page must not reach by DNS rebinding: the same host
+ * is trusted only where it is an IP address or "localhost", which no name server can point elsewhere.
+ */
+bool origin_trusted(struct str allowed, struct str origin, struct str host);
+
 #endif

@@ -259,6 +259,7 @@ static const struct http_route routes[] = {
 	{"/chat", METRICS_CHAT, NULL, chat_post},
 	OPENAI_ROUTES("/v1"),
 	OPENAI_ROUTES("/openai/v1"), /* where KServe has it */
+	{"/mcp", METRICS_MCP, mcp_get, mcp_post},
 	{"/healthz", METRICS_HEALTH, handle_healthz, NULL},
 	{"/health", METRICS_HEALTH, handle_health, NULL},
 	{"/readyz", METRICS_READY, handle_ready, NULL},
@@ -271,7 +272,7 @@ static const struct problem_form *problem_form_of(enum metrics_route metric)
 	if (metric == METRICS_OPENAI_CHAT || metric == METRICS_OPENAI_EMBEDDINGS ||
 	    metric == METRICS_OPENAI_MODELS)
 		return &openai_problems;
-	return NULL;
+	return metric == METRICS_MCP ? &mcp_problems : NULL;
 }
 
 static const struct http_route *find_route(struct str path, struct str *rest)
@@ -398,16 +399,20 @@ int routes_request(struct conn *conn, struct str path)
 	conn->origin[0] = '\0';
 	conn->preflight = false;
 	http_request_id(conn->wsi, conn->id);
+	bool ends = route && route->post == mcp_post &&
+		    lws_hdr_total_length(conn->wsi, WSI_TOKEN_DELETE_URI) > 0;
 	if (route && post && route->post)
 		return begin_post(conn, route, rest);
 	/* GET and HEAD carry no body here: what is left unread could pass for the next request. */
-	conn->response.close = body_length(conn->wsi) != 0 || (!get && !conn->head);
+	conn->response.close = body_length(conn->wsi) != 0 || (!get && !conn->head && !ends);
 	if (!route)
 		http_problem(conn, 404, "no such path");
 	else if (options && http_check_origin(conn))
 		answer_options(conn);
 	else if (conn->response.active)
 		; /* the origin is refused */
+	else if (ends && !conn->response.close)
+		mcp_delete(conn);
 	else if ((!get && !conn->head) || !route->handle)
 		refuse_method(conn, route);
 	else if (conn->response.close)

@@ -331,6 +331,7 @@ static void service_close(struct service *service)
 		lws_context_destroy(service->context);
 	}
 	queue_release(&service->queue);
+	mcp_sessions_release(&service->mcp);
 	alloc_free(service->alloc, service->etags);
 	pthread_mutex_destroy(&service->ready_lock);
 	pthread_mutex_destroy(&service->bulk_lock);
@@ -375,6 +376,7 @@ enum err_code serve_run(const struct serve_options *options, const struct serve_
 	service->deps = deps;
 	service->alloc = deps->alloc;
 	service->started = clock_wall_ms(deps->clock) / 1000;
+	service->mcp.alloc = deps->alloc;
 	pthread_mutex_init(&service->ready_lock, NULL);
 	pthread_mutex_init(&service->bulk_lock, NULL);
 	pthread_mutex_init(&service->refresh_lock, NULL);

@@ -9,6 +9,8 @@
 #include "base/queue.h"
 #include "serve/dialect.h"
 #include "serve/frames.h"
+#include "serve/mcp.h"
+#include "serve/mcp_sessions.h"
 #include "serve/metrics.h"
 #include "serve/outbox.h"
 #include "serve/serve.h"
@@ -22,7 +24,7 @@
 #define SERVE_ARENA_MAX   ((size_t)256 << 20) /* memory of one answer */
 #define SERVE_RETRY_AFTER 2                   /* seconds that a refused client should wait */
 
-enum job_kind { JOB_ANSWER, JOB_SEARCH, JOB_PAGE, JOB_READY, JOB_EMBED };
+enum job_kind { JOB_ANSWER, JOB_SEARCH, JOB_PAGE, JOB_READY, JOB_EMBED, JOB_MCP };
 
 struct conn;
 struct worker;
@@ -52,6 +54,7 @@ struct job {
 	char type[SERVE_TYPE_SIZE]; /* filters of a search; empty: none */
 	char repo[SERVE_FILTER_SIZE], version[SERVE_FILTER_SIZE];
 	int64_t created_us;
+	struct mcp_plan *mcp; /* JOB_MCP: the job's own; its worker fills in results */
 
 	bool begun; /* the worker's own: a frame was handed to the loop */
 
@@ -75,8 +78,9 @@ struct response {
 	bool streamed; /* the body is what the job says, until it is finished; its length is unknown */
 	int status;
 	const char *content_type, *allow, *etag, *cache;
-	int retry_after; /* seconds; 0: none */
-	struct str body; /* static bytes, or those of `owned` */
+	char session[MCP_SESSION_SIZE]; /* Mcp-Session-Id; empty: none */
+	int retry_after;                /* seconds; 0: none */
+	struct str body;                /* static bytes, or those of `owned` */
 	struct buf owned;
 	size_t sent;
 };
@@ -177,6 +181,7 @@ struct service {
 	lws_sorted_usec_list_t tick;
 	struct conn *conns;
 	size_t conn_count, websocket_count;
+	struct mcp_sessions mcp;
 	bool accept_paused, draining;
 	int64_t drain_started_us, idle_since_us;
 };
@@ -279,6 +284,15 @@ void openai_models_get(struct conn *conn, struct str rest);
 void openai_model_get(struct conn *conn, struct str rest);
 /* JOB_EMBED. */
 void openai_embed_run(struct worker *worker, struct job *job);
+
+/* mcp_http.c */
+extern const struct problem_form mcp_problems;
+void mcp_post(struct conn *conn, struct str rest, struct str body);
+void mcp_get(struct conn *conn, struct str rest);
+void mcp_delete(struct conn *conn);
+void mcp_run(struct worker *worker, struct job *job); /* JOB_MCP */
+/* Sends what mcp_run() made, which is taken over. */
+void mcp_respond(struct conn *conn, struct buf *body, bool events);
 
 /* --- ws.c --- */
 

@@ -60,6 +60,9 @@ void job_unref(struct job *job)
 	buf_release(&job->tag);
 	buf_release(&job->body);
 	outbox_release(&job->out);
+	if (job->mcp)
+		mcp_release(job->mcp);
+	alloc_free(job->service->alloc, job->mcp);
 	pthread_mutex_destroy(&job->lock);
 	alloc_free(job->service->alloc, job);
 }
@@ -303,6 +306,9 @@ static void run_job(struct worker *worker, struct job *job)
 		break;
 	case JOB_EMBED:
 		openai_embed_run(worker, job);
+		break;
+	case JOB_MCP:
+		mcp_run(worker, job);
 		break;
 	}
 	/* One question's memory is given back, so a large one does not stay. */
