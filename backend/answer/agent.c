@@ -189,10 +189,16 @@ static enum err_code step(struct agent *agent, bool *done, enum generated *out, 
 		turn->out->failure = STR("the model wrote a tool call as text");
 	}
 	*done = true;
-	*out = writing.unknown                                 ? GENERATED_UNKNOWN
-	       : writing.tool_syntax || write_failed(&writing) ? GENERATED_NOTHING
-	       : writing.quiet                                 ? GENERATED_SKIPPED
-							       : GENERATED;
+	/* Servers that were started without support for tools refuse a request that offers some. */
+	bool refused = writing.failed && writing.cause == ERR_INVALID && !agent->searched;
+	if (writing.unknown)
+		*out = GENERATED_UNKNOWN;
+	else if (refused || (writing.quiet && !writing.tool_syntax && !write_failed(&writing)))
+		*out = GENERATED_SKIPPED;
+	else if (writing.tool_syntax || write_failed(&writing))
+		*out = GENERATED_NOTHING;
+	else
+		*out = GENERATED;
 	return ERR_OK;
 }
 

@@ -132,6 +132,7 @@ enum err_code write_reply(struct writing *w, const struct llm_request *request, 
 	if (w->unknown || w->tool_syntax)
 		return ERR_OK;
 	w->failed = code && !w->repeats && !w->too_long;
+	w->cause = code;
 	if (empty) {
 		w->failed = true;
 		err_set(&failed, ERR_FORMAT, "the model's answer was empty");

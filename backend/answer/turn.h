@@ -88,7 +88,8 @@ struct writing {
 	struct llm_reply reply;
 	/* How it ended, when not well; at most one. */
 	bool unknown, tool_syntax, repeats, too_long, failed;
-	enum err_code code; /* of what ends the turn */
+	enum err_code cause; /* of a failure of the model */
+	enum err_code code;  /* of what ends the turn */
 	struct err *err;
 };
 

@@ -370,8 +370,12 @@ int routes_body(struct conn *conn, const void *data, size_t len)
 int routes_body_done(struct conn *conn)
 {
 	const struct http_route *route = conn->posted;
+	/*
+	 * Called once more for a body of no bytes, and by libwebsockets 4.1.6 again and again for a
+	 * request that follows before this one is answered.
+	 */
 	if (!route)
-		return 0;
+		return conn->completions++ ? -1 : 0;
 	conn->posted = NULL;
 	route->post(conn, buf_str(&conn->rest), buf_str(&conn->body));
 	buf_release(&conn->body);
@@ -396,6 +400,7 @@ int routes_request(struct conn *conn, struct str path)
 	conn->problems = problem_form_of(conn->route);
 	bool options = lws_hdr_total_length(conn->wsi, WSI_TOKEN_OPTIONS_URI) > 0;
 	conn->posted = NULL;
+	conn->completions = 0;
 	conn->origin[0] = '\0';
 	conn->preflight = false;
 	http_request_id(conn->wsi, conn->id);

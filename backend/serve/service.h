@@ -103,6 +103,7 @@ struct conn {
 
 	bool head;                       /* the request was HEAD */
 	const struct http_route *posted; /* whose body is being received, or NULL */
+	unsigned completions;            /* of bodies that nobody waits for, since the request */
 	struct buf body, rest;           /* and what its path has below the route's */
 	char origin
 		[SERVE_ORIGIN_SIZE]; /* of the page that asks and may, for its browser; or empty */

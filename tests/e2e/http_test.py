@@ -375,6 +375,16 @@ def test_chat_wants_a_length():
     assert answer.startswith(b"HTTP/1.1 411 ")
 
 
+def test_chat_that_does_not_wait_for_its_turn():
+    """A second request on the connection before the first is answered: neither may be mixed up."""
+    body = json.dumps({"message": QUESTION, "stream": False}).encode()
+    one = (b"POST /chat HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)) + body
+    answer = raw(one + one)
+    assert answer.count(b"HTTP/1.1 ") in (0, 1, 2)
+    assert answer.count(b"HTTP/1.1 200 OK") == answer.count(b"HTTP/1.1 ")
+    assert request("/healthz")[0] == 200
+
+
 def test_chat_keeps_the_connection_for_documents():
     connection = http.client.HTTPConnection(BASE.hostname, BASE.port, timeout=60)
     for question in (QUESTION, "Hello!"):

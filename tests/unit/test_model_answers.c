@@ -273,8 +273,9 @@ static void endless_repetition_is_ended(void **state)
 	struct fixture *f = *state;
 	static const char *const loops[] = {
 		"and then ", "Set retain to true in the trial template. ",
-		"- a step that is described at some length, so that it takes more than one line of "
-		"the page, and is the same each time it comes round again in the answer\n"};
+		("- a step that is described at some length, so that it takes more than one line "
+		 "of "
+		 "the page, and is the same each time it comes round again in the answer\n")};
 	for (size_t i = 0; i < 3; i++) {
 		setup(state);
 		fake_llm_add(&f->fake,
@@ -405,6 +406,20 @@ static void a_model_that_skips_its_tools_is_given_context(void **state)
 	assert_int_equal(f->fake.asked, 2);
 	assert_true(has(str_c(f->fake.prompts[1]), "retain: true"));
 	assert_true(str_eq(f->out.text, str_c(good)));
+}
+
+static void a_server_without_tools_is_asked_with_context(void **state)
+{
+	struct fixture *f = *state;
+	f->settings.mode = ANSWER_TOOLS;
+	fake_llm_add(&f->fake, (struct fake_reply){.text = "", .code = ERR_INVALID});
+	say(f, good);
+	must_ask(f, question);
+	assert_int_equal(f->fake.asked, 2);
+	assert_int_equal(f->fake.tools[0], 3);
+	assert_int_equal(f->fake.tools[1], 0);
+	assert_true(str_eq(f->out.text, str_c(good)));
+	assert_false(f->out.fell_back);
 }
 
 static void searching_without_end_is_bounded(void **state)
@@ -539,6 +554,7 @@ int main(void)
 		TEST(a_model_searches_and_answers),
 		TEST(a_call_written_as_text_is_understood),
 		TEST(a_model_that_skips_its_tools_is_given_context),
+		TEST(a_server_without_tools_is_asked_with_context),
 		TEST(searching_without_end_is_bounded),
 		TEST(wrong_calls_are_answered_with_what_is_wrong),
 		TEST(many_calls_at_once_share_the_searches),
