@@ -119,6 +119,14 @@ static enum err_code answer(struct worker *worker, struct job *job, struct answe
 	return send_end(worker, job, result, err);
 }
 
+/* A body that is sent as a whole. */
+static void send_whole(struct worker *worker, struct job *job)
+{
+	struct buf body = worker->frame;
+	buf_init(&worker->frame, body.alloc, body.max);
+	worker_finish_http(job, 200, &body);
+}
+
 static void send_error(struct worker *worker, struct job *job, enum err_code code,
 		       const char *message)
 {
@@ -128,23 +136,20 @@ static void send_error(struct worker *worker, struct job *job, enum err_code cod
 	pthread_mutex_unlock(&job->lock);
 	buf_clear(&worker->frame);
 	/* The loop reports an overflow itself, when there is room again. */
+	bool whole = !dialect_streams(dialect);
 	bool said = dialect->error && !overflow &&
 		    dialect->error(job, code, message, &worker->frame, NULL) == ERR_OK;
 	if (!dialect->error || (said && !worker->frame.len && !job->begun)) {
 		worker_problem(worker, job, worker_status(code), message);
 		return;
 	}
+	if (said && whole) {
+		send_whole(worker, job);
+		return;
+	}
 	if (said)
 		worker_send(worker, job);
 	worker_finish(job);
-}
-
-/* A body that is sent as a whole. */
-static void send_whole(struct worker *worker, struct job *job)
-{
-	struct buf body = worker->frame;
-	buf_init(&worker->frame, body.alloc, body.max);
-	worker_finish_http(job, 200, &body);
 }
 
 void answering_run(struct worker *worker, struct job *job)
@@ -180,4 +185,14 @@ void answering_run(struct worker *worker, struct job *job)
 		worker_finish(job);
 	else
 		send_whole(worker, job);
+}
+
+void answering_cancelled(struct worker *worker, struct job *job)
+{
+	const struct dialect *dialect = job->dialect;
+	/* Others are told by the loop, when there is still somebody to tell. */
+	if (dialect->gone)
+		send_error(worker, job, ERR_CANCELLED, "the server is shutting down");
+	else
+		worker_finish(job);
 }

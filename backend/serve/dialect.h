@@ -30,11 +30,14 @@ struct dialect {
 			     unsigned step, struct buf *frame, struct err *err);
 	unsigned end_steps;
 	/*
-	 * Instead of an end. `code` tells what kind of failure it is. NULL, or nothing appended before anything
+	 * Instead of an end; the whole body where nothing was to be sent before. `code` tells what kind of
+	 * failure it is. NULL, or nothing appended before anything
 	 * was sent: an HTTP error in the form of the path.
 	 */
 	enum err_code (*error)(const struct job *job, enum err_code code, const char *message,
 			       struct buf *frame, struct err *err);
+	/* The job is being freed, on whatever thread and however it ended. NULL: nobody cares. */
+	void (*gone)(const struct job *job);
 };
 
 /* Whether pieces are sent as they come. */

@@ -167,7 +167,7 @@ static bool send_head(struct conn *conn)
 		add(&head, "access-control-allow-methods:", "GET, POST, DELETE, OPTIONS");
 		add(&head, "access-control-allow-headers:",
 		    "content-type, authorization, x-request-id, mcp-session-id, "
-		    "mcp-protocol-version, mcp-method, mcp-name");
+		    "mcp-protocol-version, mcp-method, mcp-name, a2a-version, a2a-extensions");
 		add(&head, "access-control-max-age:", "600");
 	}
 	add(&head, "etag:", r->etag);
@@ -360,6 +360,29 @@ bool http_header(struct conn *conn, enum lws_token_indexes token, char *out, siz
 	out[0] = '\0';
 	return lws_hdr_total_length(conn->wsi, token) <= 0 ||
 	       lws_hdr_copy(conn->wsi, out, (int)size, token) >= 0;
+}
+
+static bool host_name(const char *host)
+{
+	for (const char *c = host; *c; c++)
+		if (!ascii_alnum((unsigned char)*c) && !strchr(".-:[]", *c))
+			return false;
+	return host[0] != '\0';
+}
+
+void http_own_address(struct conn *conn, char *out, size_t size)
+{
+	static const char forwarded[] = "x-forwarded-proto:";
+	char host[256], scheme[8];
+	int len = lws_hdr_custom_copy(conn->wsi, scheme, sizeof(scheme), forwarded,
+				      sizeof(forwarded) - 1);
+	bool secure = lws_is_ssl(conn->wsi) || (len > 0 && strcmp(scheme, "https") == 0);
+	out[0] = '\0';
+	if (!http_header(conn, WSI_TOKEN_HOST, host, sizeof(host)) || !host_name(host))
+		return;
+	int wrote = snprintf(out, size, "%s://%s", secure ? "https" : "http", host);
+	if (wrote < 0 || (size_t)wrote >= size)
+		out[0] = '\0';
 }
 
 bool http_check_origin(struct conn *conn)

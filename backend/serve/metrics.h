@@ -23,6 +23,7 @@
 	X(METRICS_OPENAI_EMBEDDINGS, "openai_embeddings")                                          \
 	X(METRICS_OPENAI_MODELS, "openai_models")                                                  \
 	X(METRICS_MCP, "mcp")                                                                      \
+	X(METRICS_A2A, "a2a")                                                                      \
 	X(METRICS_DOCUMENT, "document")                                                            \
 	X(METRICS_HEALTH, "health")                                                                \
 	X(METRICS_READY, "ready")                                                                  \

@@ -3,6 +3,7 @@
 
 #include "answer/retrieve.h"
 #include "base/utf8.h"
+#include "serve/a2a.h"
 #include "serve/assets.h"
 #include "serve/page.h"
 #include "serve/service.h"
@@ -257,6 +258,9 @@ static const struct http_route routes[] = {
 	{PAGE_PREFIX, METRICS_DOCUMENT, handle_document, NULL},
 	{"/api/search", METRICS_SEARCH, handle_search, NULL},
 	{"/chat", METRICS_CHAT, NULL, chat_post},
+	{"/a2a/", METRICS_A2A, a2a_get, a2a_post},
+	{"/api/a2a/", METRICS_A2A, a2a_get, a2a_post}, /* where kagent has it */
+	{A2A_CARD_PATH, METRICS_A2A, a2a_card_get, NULL},
 	OPENAI_ROUTES("/v1"),
 	OPENAI_ROUTES("/openai/v1"), /* where KServe has it */
 	{"/mcp", METRICS_MCP, mcp_get, mcp_post},
@@ -272,6 +276,8 @@ static const struct problem_form *problem_form_of(enum metrics_route metric)
 	if (metric == METRICS_OPENAI_CHAT || metric == METRICS_OPENAI_EMBEDDINGS ||
 	    metric == METRICS_OPENAI_MODELS)
 		return &openai_problems;
+	if (metric == METRICS_A2A)
+		return &a2a_problems;
 	return metric == METRICS_MCP ? &mcp_problems : NULL;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "serve/a2a_tasks.h"
 #include "serve/assets.h"
 #include "serve/listen.h"
 #include "serve/service.h"
@@ -320,6 +321,8 @@ static void service_close(struct service *service)
 	for (struct conn *conn = service->conns; conn; conn = conn->next)
 		if (conn->job)
 			atomic_store(&conn->job->cancelled, true);
+	if (service->a2a_tasks)
+		a2a_tasks_cancel_all(service->a2a_tasks, clock_wall_ms(service->deps->clock));
 	refresh_stop(service);
 	if (service->workers)
 		workers_stop(service);
@@ -332,6 +335,7 @@ static void service_close(struct service *service)
 	}
 	queue_release(&service->queue);
 	mcp_sessions_release(&service->mcp);
+	a2a_tasks_free(service->a2a_tasks);
 	alloc_free(service->alloc, service->etags);
 	pthread_mutex_destroy(&service->ready_lock);
 	pthread_mutex_destroy(&service->bulk_lock);
@@ -381,7 +385,9 @@ enum err_code serve_run(const struct serve_options *options, const struct serve_
 	pthread_mutex_init(&service->bulk_lock, NULL);
 	pthread_mutex_init(&service->refresh_lock, NULL);
 	pthread_cond_init(&service->refresh_wake, NULL);
-	if ((code = listen_open(options->host, options->port, &fd, &port, err)) ||
+	const struct a2a_limits a2a_limits = a2a_limits_default();
+	if ((code = a2a_tasks_new(deps->alloc, &a2a_limits, &service->a2a_tasks, err)) ||
+	    (code = listen_open(options->host, options->port, &fd, &port, err)) ||
 	    (code = queue_init(&service->queue, deps->alloc, options->queue_length, err)) ||
 	    (code = etags_make(service, err)) || (code = context_open(service, err)) ||
 	    (code = readers_start(service, err)) || (code = workers_start(service, err)) ||

@@ -26,6 +26,7 @@
 
 enum job_kind { JOB_ANSWER, JOB_SEARCH, JOB_PAGE, JOB_READY, JOB_EMBED, JOB_MCP };
 
+struct a2a_tasks;
 struct conn;
 struct worker;
 
@@ -154,6 +155,7 @@ struct service {
 	int64_t started; /* Unix time in seconds */
 	struct queue queue;
 	char (*etags)[24]; /* one per asset */
+	struct a2a_tasks *a2a_tasks;
 
 	pthread_mutex_t ready_lock;
 	struct job *ready; /* jobs with something new for the loop */
@@ -213,6 +215,8 @@ void worker_problem(struct worker *worker, struct job *job, int status, const ch
 int worker_status(enum err_code code);
 /* The client has gone: nobody reads the result. */
 void job_abandon(struct conn *conn);
+/* The client does not wait: the job goes on without it. */
+void job_detach(struct conn *conn);
 /* Loop: asks for a writeable callback on every connection whose job has something new. */
 void jobs_collect(struct service *service);
 
@@ -220,6 +224,8 @@ void jobs_collect(struct service *service);
 
 /* JOB_ANSWER. */
 void answering_run(struct worker *worker, struct job *job);
+/* One that was cancelled before it began. */
+void answering_cancelled(struct worker *worker, struct job *job);
 
 /* --- readers.c --- */
 
@@ -262,6 +268,11 @@ int http_writeable(struct conn *conn);
 void http_answer(struct conn *conn, struct job *job);
 /* A header of the request, NUL-terminated, "" when it is not there; false when it does not fit. */
 bool http_header(struct conn *conn, enum lws_token_indexes token, char *out, size_t size);
+/*
+ * Scheme and host under which the client reached us, e.g. "https://docs.example.org"; empty when it does not say.
+ * Only the client itself is to be shown it, for it is the client's own Host and X-Forwarded-Proto.
+ */
+void http_own_address(struct conn *conn, char *out, size_t size);
 /* Whether the page that asks, if any, may; else a problem was sent. */
 bool http_check_origin(struct conn *conn);
 
@@ -276,6 +287,12 @@ int routes_body_done(struct conn *conn);
 /* --- one file for each protocol --- */
 
 void chat_post(struct conn *conn, struct str rest, struct str body);
+
+/* a2a.c */
+extern const struct problem_form a2a_problems;
+void a2a_post(struct conn *conn, struct str rest, struct str body);
+void a2a_get(struct conn *conn, struct str rest);
+void a2a_card_get(struct conn *conn, struct str rest);
 
 /* openai.c */
 extern const struct problem_form openai_problems;

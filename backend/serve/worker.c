@@ -55,6 +55,8 @@ void job_unref(struct job *job)
 {
 	if (atomic_fetch_sub(&job->refs, 1) != 1)
 		return;
+	if (job->dialect && job->dialect->gone)
+		job->dialect->gone(job);
 	buf_release(&job->text);
 	buf_release(&job->history);
 	buf_release(&job->tag);
@@ -88,6 +90,15 @@ void job_abandon(struct conn *conn)
 	if (!conn->job)
 		return;
 	atomic_store(&conn->job->cancelled, true);
+	conn->job->conn = NULL;
+	job_unref(conn->job);
+	conn->job = NULL;
+}
+
+void job_detach(struct conn *conn)
+{
+	if (!conn->job)
+		return;
 	conn->job->conn = NULL;
 	job_unref(conn->job);
 	conn->job = NULL;
@@ -286,11 +297,14 @@ static void run_ready(struct worker *worker, struct job *job)
 
 static void run_job(struct worker *worker, struct job *job)
 {
+	buf_clear(&worker->frame);
 	if (atomic_load(&job->cancelled)) {
-		worker_finish(job);
+		if (job->kind == JOB_ANSWER)
+			answering_cancelled(worker, job);
+		else
+			worker_finish(job);
 		return;
 	}
-	buf_clear(&worker->frame);
 	switch (job->kind) {
 	case JOB_ANSWER:
 		answering_run(worker, job);
