@@ -338,7 +338,7 @@ static void service_close(struct service *service)
 	a2a_tasks_free(service->a2a_tasks);
 	alloc_free(service->alloc, service->etags);
 	pthread_mutex_destroy(&service->ready_lock);
-	pthread_mutex_destroy(&service->bulk_lock);
+	pthread_mutex_destroy(&service->bulk.lock);
 	pthread_mutex_destroy(&service->refresh_lock);
 	pthread_cond_destroy(&service->refresh_wake);
 	alloc_free(service->alloc, service);
@@ -382,7 +382,7 @@ enum err_code serve_run(const struct serve_options *options, const struct serve_
 	service->started = clock_wall_ms(deps->clock) / 1000;
 	service->mcp.alloc = deps->alloc;
 	pthread_mutex_init(&service->ready_lock, NULL);
-	pthread_mutex_init(&service->bulk_lock, NULL);
+	pthread_mutex_init(&service->bulk.lock, NULL);
 	pthread_mutex_init(&service->refresh_lock, NULL);
 	pthread_cond_init(&service->refresh_wake, NULL);
 	const struct a2a_limits a2a_limits = a2a_limits_default();

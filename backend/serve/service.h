@@ -66,6 +66,8 @@ struct job {
 	bool overflow; /* the reader was too slow for the buffer */
 	bool finished; /* nothing is added any more */
 
+	struct job *bulk_next; /* guarded by service.bulk.lock */
+
 	/* Guarded by service.ready_lock. */
 	struct job *ready_next;
 	bool ready;
@@ -145,6 +147,14 @@ struct worker {
 	struct hosts *hosts;   /* that links of the job's answer may lead to, or NULL */
 };
 
+/* Lists of texts to embed, which take turns; see openai_embed.c. */
+struct bulk {
+	pthread_mutex_t lock; /* guards the rest */
+	bool busy;            /* a worker is at it, and will take those that wait */
+	struct job *first, *last;
+	size_t count; /* waiting */
+};
+
 struct service {
 	const struct serve_options *options;
 	const struct serve_deps *deps;
@@ -161,8 +171,8 @@ struct service {
 	struct job *ready; /* jobs with something new for the loop */
 
 	struct worker *workers;
-	size_t worker_count;       /* running */
-	pthread_mutex_t bulk_lock; /* held while many texts are embedded, see openai.c */
+	size_t worker_count; /* running */
+	struct bulk bulk;
 
 	/* readers.c */
 	struct reader *readers;
@@ -294,7 +304,11 @@ void a2a_post(struct conn *conn, struct str rest, struct str body);
 void a2a_get(struct conn *conn, struct str rest);
 void a2a_card_get(struct conn *conn, struct str rest);
 
-/* openai.c */
+struct openai_problem;
+
+/* openai.c, openai_embed.c */
+/* Sends OpenAI's error object. */
+void openai_refuse(struct conn *conn, const struct openai_problem *problem);
 extern const struct problem_form openai_problems;
 void openai_chat_post(struct conn *conn, struct str rest, struct str body);
 void openai_embeddings_post(struct conn *conn, struct str rest, struct str body);

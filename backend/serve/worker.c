@@ -15,8 +15,8 @@
  *    loop then asks for writeable callbacks and writes one frame in each.
  * 5. When a client goes, the loop sets job.cancelled and forgets the job. The answer workflow
  *    polls the flag at every stage.
- * 6. Locks: job.lock and service.ready_lock are never held together, nor across a call out of
- *    serve/.
+ * 6. Locks: job.lock, service.ready_lock and service.bulk.lock are never held together, nor across a
+ *    call out of serve/.
  * 7. Shutdown: stop accepting, close the queue, let running and queued jobs finish until the
  *    deadline, cancel the rest, join the workers, and only then destroy the context.
  */

@@ -110,8 +110,35 @@ def links():
     yield "iso2022", b"<meta charset=iso-2022-jp><a href=\x1b$B$\"\x1b(B>"
 
 
+def openai():
+    """The first byte: 0 a request for an answer, 1 for embeddings, 2 the text of an answer."""
+    def user(content):
+        return {"role": "user", "content": content}
+    for name, request in (
+            ("chat", {"model": "docs-bot", "stream": True, "stream_options": {"include_usage": True},
+                      "n": 1, "temperature": 0.5, "tools": [{}], "tool_choice": "auto",
+                      "messages": [{"role": "system", "content": "x"}, user("a"),
+                                   {"role": "assistant", "content": None, "tool_calls": []},
+                                   {"role": "tool", "tool_call_id": "1", "content": "t"},
+                                   {"role": "assistant",
+                                    "content": "b\n\nSources:\n\n1. [T](https://x/)\n"},
+                                   user([{"type": "text", "text": "c"},
+                                         {"type": "text", "text": "d"}])]}),
+            ("picture", {"messages": [user([{"type": "image_url"}, {"type": "text", "text": "x"}])]}),
+            ("no-question", {"messages": [{"role": "assistant", "content": "x"}]}),
+            ("types", {"messages": [user(7)], "stream": 1, "n": 2.5})):
+        yield name, b"\0" + json.dumps(request).encode()
+    for name, request in (("texts", {"input": ["a", "b"], "encoding_format": "base64", "model": "m"}),
+                          ("tokens", {"input": [[1, 2], [3]]}), ("one", {"input": "a", "dimensions": 3})):
+        yield name, b"\1" + json.dumps(request).encode()
+    yield "marks", "\2é [1] `a[1]` ``b`[2]`` [2](x)\n```\n[1]\n```\n[2][3]\n\nSources:\n\n1. [".encode()
+    yield "sources", b"\2a\n\nSources:\n\n1. [T](u)\n2. [U](v)\n\n\nSources:\n\n"
+    yield "broken", b"\0{\"messages\": [{\"role\": \"user\", \"content\": \"\xff"
+
+
 for folder, seeds in (("safetensors", safetensors()), ("tokenizer", tokenizer()), ("robots", robots()),
-                      ("sitemap", sitemap()), ("url", url()), ("links", links())):
+                      ("sitemap", sitemap()), ("url", url()), ("links", links()),
+                      ("openai", openai())):
     (SEEDS / folder).mkdir(parents=True, exist_ok=True)
     for name, content in seeds:
         (SEEDS / folder / name).write_bytes(content)

@@ -296,23 +296,38 @@ static bool read_exactly(int fd, char *out, size_t len)
 	return true;
 }
 
-/* The whole response of one GET in out[size]. */
-static bool get(int port, const char *target, char *out, size_t size)
+/* The whole response to the bytes of one request in out[size]. */
+static bool exchange(int port, const char *request, size_t count, char *out, size_t size)
 {
-	char request[512];
 	size_t len = 0;
 	ssize_t n = 0;
 	int fd = dial(port);
 	if (fd < 0)
 		return false;
-	int count = snprintf(request, sizeof(request),
-			     "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", target);
-	bool ok = send_all(fd, request, (size_t)count);
+	bool ok = send_all(fd, request, count);
 	while (ok && len < size - 1 && (n = recv(fd, out + len, size - 1 - len, 0)) > 0)
 		len += (size_t)n;
 	out[len] = '\0';
 	close(fd);
 	return ok && n == 0;
+}
+
+static bool get(int port, const char *target, char *out, size_t size)
+{
+	char request[512];
+	int count = snprintf(request, sizeof(request),
+			     "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", target);
+	return exchange(port, request, (size_t)count, out, size);
+}
+
+static bool post(int port, const char *target, const char *body, char *out, size_t size)
+{
+	char request[2048];
+	int count = snprintf(request, sizeof(request),
+			     "POST %s HTTP/1.1\r\nHost: h:1\r\nConnection: close\r\n"
+			     "Content-Length: %zu\r\n\r\n%s",
+			     target, strlen(body), body);
+	return exchange(port, request, (size_t)count, out, size);
 }
 
 /* A WebSocket after its handshake (RFC 6455, 4). */
@@ -456,6 +471,133 @@ static void test_chat(void **state)
 	assert_true(ws_ask(fd, "and a second question about pods?", text, sizeof(text)));
 	close(fd);
 	finish(&running);
+}
+
+#define CHAT "/v1/chat/completions"
+
+static void test_openai(void **state)
+{
+	static const char ask[] = "{\"stream\":%s,\"messages\":[{\"role\":\"user\",\"content\":"
+				  "\"how do I keep pods of finished trials\"}]}";
+	struct running running;
+	char text[65536], body[300];
+	start(&running);
+	snprintf(body, sizeof(body), ask, "false");
+	assert_true(post(running.port, CHAT, body, text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 200 "));
+	/* The page is shown by the service itself: its address is where the client reached it. */
+	assert_non_null(strstr(text, "](http://h:1/pages/a%20b.md#keep-pods)\\n\""));
+	assert_non_null(strstr(text, "\"url\":\"http://h:1/pages/a%20b.md#keep-pods\""));
+	snprintf(body, sizeof(body), ask, "true");
+	assert_true(post(running.port, "/openai" CHAT, body, text, sizeof(text)));
+	assert_non_null(strstr(text, "text/event-stream"));
+	const char *role = strstr(text, "{\"role\":\"assistant\"");
+	const char *sources = strstr(text, "Sources:"), *done = strstr(text, "data: [DONE]\n\n");
+	assert_true(role && sources && done && role < sources && sources < done);
+	assert_null(strstr(role + 2, "\"role\""));
+	assert_string_equal(done, "data: [DONE]\n\n");
+	assert_true(post(running.port, CHAT, "{\"stream\":1}", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 400 "));
+	assert_non_null(strstr(text, "{\"error\":{\"message\":"));
+	finish(&running);
+}
+
+/* An embedder that keeps lists waiting until it is opened. */
+struct gate {
+	struct embedder embedder;
+	struct embedder *inner;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool open;
+	size_t waiting, most; /* lists, now and at once */
+};
+
+static enum err_code gate_tokenize(struct embedder *e, struct str text, struct arena *arena,
+				   struct token_list *out, struct err *err)
+{
+	return embed_tokenize(((struct gate *)e)->inner, text, arena, out, err);
+}
+
+static enum err_code gate_embed(struct embedder *e, const struct str *texts, size_t count,
+				float *vectors, struct err *err)
+{
+	struct gate *gate = (struct gate *)e;
+	pthread_mutex_lock(&gate->lock);
+	if (count > 1) {
+		gate->waiting++;
+		if (gate->waiting > gate->most)
+			gate->most = gate->waiting;
+		pthread_cond_broadcast(&gate->changed);
+		while (!gate->open)
+			pthread_cond_wait(&gate->changed, &gate->lock);
+		gate->waiting--;
+	}
+	pthread_mutex_unlock(&gate->lock);
+	return embed_texts(gate->inner, texts, count, vectors, err);
+}
+
+static const struct embedder_ops gate_ops = {.tokenize = gate_tokenize, .embed = gate_embed};
+
+static void gate_init(struct gate *gate, struct embedder *inner)
+{
+	*gate = (struct gate){.embedder = *inner, .inner = inner};
+	gate->embedder.ops = &gate_ops;
+	pthread_mutex_init(&gate->lock, NULL);
+	pthread_cond_init(&gate->changed, NULL);
+}
+
+/* On a thread without cmocka: NULL when all is well. */
+static void *embed_list(void *arg)
+{
+	static const char body[] =
+		"{\"model\":\"fake-embedder\",\"input\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\","
+		"\"g\",\"h\",\"i\",\"j\"]}";
+	struct running *running = arg;
+	char *text = malloc(1 << 18);
+	bool ok = text && post(running->port, "/v1/embeddings", body, text, 1 << 18) &&
+		  strstr(text, "HTTP/1.1 200 ") && strstr(text, "\"index\":9") &&
+		  !strstr(text, "\"index\":10");
+	free(text);
+	return ok ? NULL : arg;
+}
+
+/* More lists than there are workers: they take turns, and what is asked meanwhile is answered. */
+static void test_lists_to_embed_take_turns(void **state)
+{
+	struct running running;
+	struct gate gate;
+	pthread_t threads[6];
+	char text[65536];
+	prepare(&running);
+	gate_init(&gate, &running.embedder.embedder);
+	running.deps.embedder = &gate.embedder;
+	launch(&running);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, embed_list, &running), 0);
+	pthread_mutex_lock(&gate.lock);
+	while (!gate.waiting)
+		pthread_cond_wait(&gate.changed, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+	assert_true(post(running.port, "/v1/embeddings",
+			 "{\"input\":\"a\",\"encoding_format\":\"base64\"}", text, sizeof(text)));
+	assert_non_null(strstr(text, "\"embedding\":\""));
+	assert_true(get(running.port, "/api/search?q=pods", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 200 "));
+	assert_true(post(running.port, "/v1/embeddings", "{\"input\":[]}", text, sizeof(text)));
+	assert_non_null(strstr(text, "HTTP/1.1 400 "));
+	pthread_mutex_lock(&gate.lock);
+	gate.open = true;
+	pthread_cond_broadcast(&gate.changed);
+	pthread_mutex_unlock(&gate.lock);
+	for (size_t i = 0; i < 6; i++) {
+		void *failed = NULL;
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+	assert_int_equal(gate.most, 1);
+	finish(&running);
+	pthread_mutex_destroy(&gate.lock);
+	pthread_cond_destroy(&gate.changed);
 }
 
 /* Vectors of two models have nothing to say to each other, even at the same dimension. */
@@ -642,6 +784,8 @@ int main(void)
 		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_chat),
+		cmocka_unit_test(test_openai),
+		cmocka_unit_test(test_lists_to_embed_take_turns),
 		cmocka_unit_test(test_index_of_another_model),
 		cmocka_unit_test(test_model_changes_while_serving),
 		cmocka_unit_test(test_index_appears_later),
