@@ -434,7 +434,7 @@ def pytest(log, name, files, env=None, timeout=900):
 
 # These start docs-bot themselves; the others are clients of one running server.
 CLI_TESTS = ("test_cli.py", "test_index_site.py", "test_publish.py", "test_bad_input.py", "test_bench.py", "test_rerank.py",
-             "test_llm.py", "test_openai_llm.py", "test_state.py")
+             "test_llm.py", "test_openai_llm.py", "test_state.py", "test_mcp_stdio.py")
 MAKE_RUN_TESTS = ("test_make_run.py",)
 CRASH_TESTS = ("test_crash.py",)
 DISPATCH_TESTS = ("test_dispatch.py",)
@@ -536,6 +536,23 @@ def without_index():
     return Result(failed=1, notes=["there is no index; see build/test-logs/index.log"])
 
 
+def conformance(log, url):
+    """Scenarios of MCP's own suite that need no tools made for it; scripts/setup installs it."""
+    suite = BUILD / "conformance" / "node_modules"
+    command = [suite / "node" / "bin" / "node",
+               suite / "@modelcontextprotocol" / "conformance" / "dist" / "index.js",
+               "server", "--url", f"{url}/mcp", "--output-dir", BUILD / "conformance" / "results"]
+    result = Result()
+    for scenario in ("server-initialize", "ping", "tools-list", "dns-rebinding-protection"):
+        code, out, _ = log.run([*command, "--scenario", scenario], timeout=120)
+        counted = re.search(r"^Passed: (\d+)/(\d+), (\d+) failed", out, re.M)
+        passed, total, failed = (int(n) for n in counted.groups()) if counted else (0, 0, 0)
+        result.passed += passed
+        if code != 0 or failed or not passed or passed != total:
+            result.check(False, f"MCP conformance: {scenario} (exit {code})")
+    return result
+
+
 def server(log):
     if not BACKGROUND.wait("index"):
         return without_index()
@@ -549,6 +566,7 @@ def server(log):
             return Result(failed=1, notes=["serve does not listen; see test-logs/serve-output.log"])
         result = pytest(log, "server", files,
                         {"BASE_URL": running.url, "SERVER_PID": str(running.process.pid)})
+        result.add(conformance(log, running.url))
         result.check(running.stop() == 0, "serve does not end cleanly on SIGTERM")
     return result
 

@@ -136,9 +136,39 @@ def openai():
     yield "broken", b"\0{\"messages\": [{\"role\": \"user\", \"content\": \"\xff"
 
 
+def mcp():
+    def message(method, params=None, meta=False, **more):
+        params = dict(params or {})
+        if meta:
+            params["_meta"] = {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                               "io.modelcontextprotocol/clientCapabilities": {}}
+        return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params, **more}
+
+    def call(name, **arguments):
+        return {"name": name, "arguments": arguments}
+    docs = call("search_kubeflow_docs", query="a \u00e4", top_k=3)
+    code = call("search_kubeflow_code", query="x", repo="kubeflow/katib", resource_kind="Pod", top_k=1e3)
+    issues = call("search_github_issues", query="x", state="open", repo="a b")
+    for name, first, content in (
+            ("initialize", 1, message("initialize", {"protocolVersion": "2025-06-18"})),
+            ("initialized", 1, {"jsonrpc": "2.0", "method": "notifications/initialized"}),
+            ("response", 1, {"jsonrpc": "2.0", "id": 4, "result": {}}),
+            ("list", 4, message("tools/list", id="b")), ("call", 0, message("tools/call", docs)),
+            ("code", 0, message("tools/call", code)), ("issues", 0, message("tools/call", issues)),
+            ("unknown", 0, message("prompts/get", {"name": "x"})),
+            ("modern-call", 0x2b, message("tools/call", docs, True)),
+            ("modern-list", 0x13, message("tools/list", None, True)),
+            ("discover", 0x1b, message("server/discover", None, True)),
+            ("mismatch", 0x0b, message("server/discover", None, True)),
+            ("batch", 0xc0, [message("ping"), message("tools/call", docs, id=2), 7,
+                             {"jsonrpc": "2.0", "method": "n"}, message("ping", id=2)])):
+        yield name, bytes([first]) + json.dumps(content, separators=(",", ":")).encode()
+    yield "broken", b'\x00{"jsonrpc":"2.0","id":1,"id":2}'
+
+
 for folder, seeds in (("safetensors", safetensors()), ("tokenizer", tokenizer()), ("robots", robots()),
-                      ("sitemap", sitemap()), ("url", url()), ("links", links()),
-                      ("openai", openai())):
+                      ("sitemap", sitemap()), ("url", url()), ("links", links()), ("openai", openai()),
+                      ("mcp", mcp())):
     (SEEDS / folder).mkdir(parents=True, exist_ok=True)
     for name, content in seeds:
         (SEEDS / folder / name).write_bytes(content)
