@@ -7,6 +7,7 @@
 #include "embed/inproc/inproc.h"
 #include "embed/inproc/model.h"
 #include "embed/shared.h"
+#include "index/secrets.h"
 #include "llm/openai/openai.h"
 #include "rerank/inproc/inproc.h"
 #include "rerank/tei/tei.h"
@@ -219,6 +220,14 @@ enum err_code backends_llm(struct context *ctx, struct llm **out, struct err *er
 	return code ? err_context(err, "kserve_url") : ERR_OK;
 }
 
+/* A token that somebody pasted into a question is not to be kept. */
+static struct str mask_secrets(struct str text, struct arena *arena)
+{
+	struct str masked = {NULL, 0};
+	uint64_t count = 0;
+	return secrets_mask(text, arena, &masked, &count, NULL) ? (struct str){NULL, 0} : masked;
+}
+
 enum err_code backends_state(struct context *ctx, bool create, struct state **out, struct err *err)
 {
 	const struct config *config = &ctx->config;
@@ -235,6 +244,7 @@ enum err_code backends_state(struct context *ctx, bool create, struct state **ou
 			   .session_ms = config_int(config, SET_SESSION_MINUTES) * 60000,
 			   .sessions = (size_t)config_int(config, SET_SESSIONS_MAX),
 			   .gaps = (size_t)config_int(config, SET_GAPS_MAX)},
+		.mask = mask_secrets,
 		.clock = ctx->clock,
 		.log = &ctx->log};
 	return state_sqlite_open(&options, ctx->alloc, out, err);

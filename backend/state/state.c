@@ -6,8 +6,8 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
-/* Scratch of one call: masked copies of a turn, or of a gap's texts, and its key. */
-#define SCRATCH_FACTOR 8
+/* Scratch of one call, for the masked copy of a text. */
+#define SCRATCH_BYTES(len) ((size_t)65536 + 8 * (len))
 
 bool state_session_valid(struct str session)
 {
@@ -79,7 +79,7 @@ enum err_code state_append_turn(struct state *s, struct str session, enum state_
 		code = check_text(text, "a turn", err);
 	if (code || !s || !text.len)
 		return code;
-	arena_init(&scratch, s->alloc, text.len * SCRATCH_FACTOR);
+	arena_init(&scratch, s->alloc, SCRATCH_BYTES(text.len));
 	code = clean(s, text, s->limits.session_bytes / 2, &scratch, &kept, &why);
 	if (!code && kept.len)
 		code = s->ops->append_turn(s, session, role, kept, &why);
@@ -205,7 +205,7 @@ enum err_code state_record_gap(struct state *s, const struct state_gap *gap, str
 	enum err_code code = check_gap(gap, err);
 	if (code || !s)
 		return code;
-	arena_init(&scratch, s->alloc, gap->question.len * SCRATCH_FACTOR);
+	arena_init(&scratch, s->alloc, SCRATCH_BYTES(gap->question.len));
 	/* A character in lower case takes at most four bytes, one more than it had. */
 	buf_init(&key, s->alloc, 4 * STATE_QUESTION_BYTES);
 	code = record(s, gap, &key, &scratch, &why);

@@ -102,6 +102,31 @@ def test_conversations_are_kept_within_limits(site, tmp_path):
                       " WHERE s.name = 's2'") == [(4,)]
 
 
+FOLLOW_UP = "And how do I turn it on?"
+
+
+def test_follow_up_leans_on_what_is_remembered(site, tmp_path):
+    """Over another connection, and after a restart: what counts is the session's id."""
+    with Service(site, tmp_path / "log") as service:
+        service.ask({"message": QUESTION, "session_id": "s1"})
+        [leaning] = service.ask({"message": FOLLOW_UP, "session_id": "s1"})
+        [alone] = service.ask({"message": FOLLOW_UP, "session_id": "s2"})
+        assert "earlyStopping" in leaning and leaning != alone
+        service.ask({"message": QUESTION, "session_id": "s3"})
+    with Service(site, tmp_path / "log2") as service:
+        [later] = service.ask({"message": FOLLOW_UP, "session_id": "s3"})
+    assert later == leaning
+
+
+def test_secrets_are_not_kept(site, tmp_path):
+    token = "ghp_" + "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA1bC2"
+    with Service(site, tmp_path / "log") as service:
+        service.ask({"message": f"{QUESTION} My token is {token}.", "session_id": "s"},
+                    {"message": f"{OPEN_QUESTION} {token}"})
+    kept = b"".join(f.read_bytes() for f in site.data.glob("state.db*"))
+    assert token.encode() not in kept and b"[masked: " in kept
+
+
 def test_gaps_are_listed(site, tmp_path):
     assert gaps(site) == []
     with Service(site, tmp_path / "log") as service:
