@@ -25,10 +25,11 @@
 #define HELLO                                                                                      \
 	CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", "null")                                 \
 	TEXT("Hello")                                                                              \
-	TEXT(" reader") CHUNK("{}", "\"stop\"") "data: "                                           \
-						"{\"choices\":[],\"usage\":{\"prompt_tokens\":12," \
-						"\"completion_tokens\":2}}\n\n"                    \
-						"data: [DONE]\n\n"
+	TEXT(" reader")                                                                            \
+	CHUNK("{}", "\"stop\"") "data: "                                                           \
+				"{\"choices\":[],\"usage\":{\"prompt_tokens\":12,"                 \
+				"\"completion_tokens\":2}}\n\n"                                    \
+				"data: [DONE]\n\n"
 
 /* What the server does with requests for completions, the first of them first. */
 struct step {
