@@ -3,6 +3,7 @@ tests start, asked by the openai package."""
 
 import json
 import re
+import time
 import urllib.request
 
 import openai
@@ -98,3 +99,16 @@ def test_pages_without_an_address_are_linked_through_the_service(bot):
         assert address in message.content
         with urllib.request.urlopen(address) as page:
             assert page.status == 200 and b"<h1" in page.read()
+
+
+def test_a_reader_who_leaves_a_stream_stops_the_model(indexed, llm):
+    with Service(indexed, llm.env("scripted-gap50-n600")) as service, connect(service) as client:
+        before = llm.get("/stats")["aborted"]
+        with client.chat.completions.create(model="docs-bot", messages=[user(QUESTION)],
+                                            stream=True) as chunks:
+            assert next(iter(chunks)).choices[0].delta.role == "assistant"
+        for _ in range(100):
+            if llm.get("/stats")["aborted"] > before:
+                break
+            time.sleep(0.1)
+        assert llm.get("/stats")["aborted"] == before + 1
