@@ -66,7 +66,7 @@ DATA = BUILD / "test-data" / f"{MODEL}-{'corpus' if HAVE_CORPUS else 'site'}"
 FORMAT_DATA = BUILD / "test-data" / f"{MODEL}-formats"
 
 # Programs with threads of their own; the others would only repeat what ASan sees.
-THREADED = re.compile(r"queue|rerank|llm|serve|shared|store|worker|sqlite|log|index")
+THREADED = re.compile(r"queue|helper|encoder|inproc|rerank|llm|serve|shared|store|worker|sqlite|log|index")
 
 
 @dataclass

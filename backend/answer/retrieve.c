@@ -112,7 +112,7 @@ static enum err_code embed_query(struct embedder *embedder, struct str query, st
 	if (code)
 		return code;
 	if (tokens.count <= room)
-		return embed_texts(embedder, &query, 1, vector, err);
+		return embed_alone(embedder, query, vector, err);
 	/* A slice can tokenize a little longer than it did within the whole. */
 	size_t step = room - room / 8;
 	size_t total = (tokens.count + step - 1) / step;

@@ -18,15 +18,17 @@ struct bench_encode_options {
 
 struct bench_encode_result {
 	size_t tokens;
-	struct bench_summary ms;  /* one text alone, in one thread */
-	double tokens_per_second; /* from the median of those */
+	struct bench_summary ms;       /* one text, in one thread */
+	struct bench_summary alone_ms; /* by embed_alone(): with a second thread if it helps */
+	double tokens_per_second;      /* from the median of those */
 	size_t threads;
 	double threads_tokens_per_second; /* of all threads together, each with texts of its own */
 };
 
 /*
- * Measures one length: a text that is not timed, then `runs` single texts, then all threads at
- * once. Works in the calling thread and, for the last part, `threads` - 1 more. ERR_CANCELLED
+ * Measures one length: a text that is not timed, then `runs` single texts, each by embed_texts() and
+ * by embed_alone() in turns, then all threads at once. Works in the calling thread and, for the last
+ * part, `threads` - 1 more. ERR_CANCELLED
  * when *stop (may be NULL) becomes true; the errors of bench_text() and embed_texts().
  */
 enum err_code bench_encode(struct embedder *e, const struct clock *clock,

@@ -108,6 +108,7 @@ enum err_code backends_embedder(struct context *ctx, struct embedder **out, stru
 						     .sha256 = spec ? spec->sha256 : NULL,
 						     .vec_limit = backends_vec_limit(ctx),
 						     .precision = precision(ctx),
+						     .threads = backends_threads(ctx),
 						     .keep_packed = true,
 						     .log = &ctx->log};
 	return embed_inproc_open(&options, ctx->alloc, out, err);

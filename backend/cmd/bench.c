@@ -99,10 +99,11 @@ static json_t *result_json(const struct context *ctx, const struct embedder *e,
 		const struct bench_encode_result *r = &results[i];
 		json_array_append_new(
 			list,
-			json_pack("{s:I, s:I, s:o, s:f, s:f}", "tokens", (json_int_t)r->tokens,
+			json_pack("{s:I, s:I, s:o, s:o, s:f, s:f}", "tokens", (json_int_t)r->tokens,
 				  "runs", (json_int_t)r->ms.runs, "ms", bench_summary_json(&r->ms),
-				  "tokens_per_second", r->tokens_per_second,
-				  "threads_tokens_per_second", r->threads_tokens_per_second));
+				  "alone_ms", bench_summary_json(&r->alone_ms), "tokens_per_second",
+				  r->tokens_per_second, "threads_tokens_per_second",
+				  r->threads_tokens_per_second));
 	}
 	return json_pack("{s:s, s:s, s:I, s:s, s:I, s:{s:f, s:f}, s:o}", "model", e->model,
 			 "precision", e->precision, "dimension", (json_int_t)e->dimension, "simd",
@@ -117,13 +118,14 @@ static void print_result(const struct context *ctx, const struct embedder *e,
 {
 	printf("%s, %s, %s, opened in %.0f ms, first text in %.1f ms more\n\n", e->model,
 	       e->precision, bench_simd(ctx), start->open_ms, start->first_ms);
-	printf("%6s %5s %11s %23s %10s %12s\n", "tokens", "runs", "median", "quartiles", "tokens/s",
-	       "all threads");
+	printf("%6s %5s %11s %23s %11s %10s %12s\n", "tokens", "runs", "median", "quartiles",
+	       "alone", "tokens/s", "all threads");
 	for (size_t i = 0; i < count; i++) {
 		const struct bench_encode_result *r = &results[i];
-		printf("%6zu %5zu %8.2f ms %10.2f … %7.2f ms %10.0f %8.0f/%zu\n", r->tokens,
-		       r->ms.runs, r->ms.median, r->ms.p25, r->ms.p75, r->tokens_per_second,
-		       r->threads_tokens_per_second, r->threads);
+		printf("%6zu %5zu %8.2f ms %10.2f … %7.2f ms %8.2f ms %10.0f %8.0f/%zu\n",
+		       r->tokens, r->ms.runs, r->ms.median, r->ms.p25, r->ms.p75,
+		       r->alone_ms.median, r->tokens_per_second, r->threads_tokens_per_second,
+		       r->threads);
 	}
 }
 

@@ -36,6 +36,15 @@ enum err_code embed_texts(struct embedder *e, const struct str *texts, size_t co
 	return count == 0 ? ERR_OK : e->ops->embed(e, texts, count, vectors, err);
 }
 
+enum err_code embed_alone(struct embedder *e, struct str text, float *vector, struct err *err)
+{
+	enum err_code code = check_text(text, err);
+	if (code != ERR_OK)
+		return code;
+	return e->ops->embed_alone ? e->ops->embed_alone(e, text, vector, err)
+				   : e->ops->embed(e, &text, 1, vector, err);
+}
+
 void embed_close(struct embedder *e)
 {
 	if (e)

@@ -31,6 +31,9 @@ struct embedder_ops {
 				  struct token_list *out, struct err *err);
 	enum err_code (*embed)(struct embedder *e, const struct str *texts, size_t count,
 			       float *vectors, struct err *err);
+	/* NULL: embed() of one text */
+	enum err_code (*embed_alone)(struct embedder *e, struct str text, float *vector,
+				     struct err *err);
 	void (*close)(struct embedder *e);
 };
 
@@ -67,6 +70,14 @@ enum err_code embed_tokenize(struct embedder *e, struct str text, struct arena *
  * alone, so callers run several threads for parallelism; thread-safe.
  */
 enum err_code embed_texts(struct embedder *e, const struct str *texts, size_t count, float *vectors,
+			  struct err *err) WARN_UNUSED;
+
+/*
+ * The vector that embed_texts() gives one text, for a caller who has nothing else to embed while
+ * somebody waits for it, as for a question: the backend may let an idle processor help.
+ * Thread-safe.
+ */
+enum err_code embed_alone(struct embedder *e, struct str text, float *vector,
 			  struct err *err) WARN_UNUSED;
 
 void embed_close(struct embedder *e); /* NULL is fine */

@@ -112,9 +112,10 @@ static void count_call(struct shared *s, size_t texts)
 	s->stats.calls_by_size[bucket]++;
 }
 
-static void embed_alone(struct shared *s, struct call *call)
+static void embed_one(struct shared *s, struct call *call, bool lonely)
 {
-	call->code = embed_texts(s->inner, &call->text, 1, call->vector, &call->err);
+	call->code = lonely ? embed_alone(s->inner, call->text, call->vector, &call->err)
+			    : embed_texts(s->inner, &call->text, 1, call->vector, &call->err);
 }
 
 /* Without the lock: nobody else looks at code, err and vector before the calls are DONE. */
@@ -165,10 +166,11 @@ static void lead(struct shared *s, struct call *leader)
 {
 	struct batch batch;
 	gather(s, leader, &batch);
+	bool lonely = s->leaders == 1 && batch.count == 1;
 	pthread_mutex_unlock(&s->lock);
 	bool together = batch.count > 1 && embed_together(s, &batch);
 	for (size_t i = 0; i < batch.count && !together; i++)
-		embed_alone(s, batch.items[i]);
+		embed_one(s, batch.items[i], lonely);
 	pthread_mutex_lock(&s->lock);
 	if (together)
 		count_call(s, batch.count);
@@ -232,6 +234,12 @@ static enum err_code shared_embed(struct embedder *e, const struct str *texts, s
 	return call.code ? err_set(err, call.code, "%s", call.err.message) : ERR_OK;
 }
 
+static enum err_code shared_embed_alone(struct embedder *e, struct str text, float *vector,
+					struct err *err)
+{
+	return shared_embed(e, &text, 1, vector, err);
+}
+
 static enum err_code shared_tokenize(struct embedder *e, struct str text, struct arena *arena,
 				     struct token_list *out, struct err *err)
 {
@@ -250,6 +258,7 @@ static void shared_close(struct embedder *e)
 static const struct embedder_ops shared_ops = {
 	.tokenize = shared_tokenize,
 	.embed = shared_embed,
+	.embed_alone = shared_embed_alone,
 	.close = shared_close,
 };
 

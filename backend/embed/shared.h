@@ -29,7 +29,8 @@ struct embed_shared_stats {
  * Wraps `inner`, which it closes when it is closed, not when this fails.
  *
  * A single text goes to the inner embedder at once, on its caller's thread, while fewer than
- * `calls` are there: a lone question waits for nobody. Otherwise it waits, and whoever comes out
+ * `calls` are there: a lone question waits for nobody, and gets
+ * embed_alone() while no other call is at work. Otherwise it waits, and whoever comes out
  * wakes the first of the queue, who takes those behind him along, his share of them: all, divided
  * by `calls`. So nobody waits for a timer, and what came while others were busy goes together. A
  * call of several texts goes straight to the inner embedder.

@@ -70,7 +70,7 @@ static enum err_code embed_beginning(struct embedder *embedder, struct str quest
 		keep -= keep > QUERY_STEP ? QUERY_STEP : 0;
 		code = embed_tokenize(embedder, question, arena, &tokens, err);
 	}
-	return code ? code : embed_texts(embedder, &question, 1, vector, err);
+	return code ? code : embed_alone(embedder, question, vector, err);
 }
 
 static enum err_code window_hit(struct store *store, const struct store_hit *hit,

@@ -287,8 +287,9 @@ def test_bench_encode_json(bot, tiny_model):
     assert [entry["tokens"] for entry in report["encode"]] == [16, 512]
     for entry in report["encode"]:
         assert entry["runs"] == 3
-        assert {"min", "p25", "median", "p75", "p95", "max"} == set(entry["ms"])
-        assert 0 < entry["ms"]["min"] <= entry["ms"]["median"] <= entry["ms"]["max"]
+        for times in entry["ms"], entry["alone_ms"]:
+            assert {"min", "p25", "median", "p75", "p95", "max"} == set(times)
+            assert 0 < times["min"] <= times["median"] <= times["max"]
         assert entry["tokens_per_second"] > 0 and entry["threads_tokens_per_second"] > 0
     assert "512 tokens" in run.err, "progress goes to stderr"
 

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct gate {
 	bool shut;
 	size_t entered, inside, most_inside;
 	size_t call_sizes[MAX_CALLS];
+	atomic_size_t alone; /* calls of embed_alone() */
 	bool closed;
 };
 
@@ -65,7 +67,17 @@ static void gate_close(struct embedder *e)
 	((struct gate *)e)->closed = true;
 }
 
-static const struct embedder_ops gate_ops = {gate_tokenize, gate_embed, gate_close};
+static enum err_code gate_embed_alone(struct embedder *e, struct str text, float *vector,
+				      struct err *err)
+{
+	atomic_fetch_add(&((struct gate *)e)->alone, 1);
+	return gate_embed(e, &text, 1, vector, err);
+}
+
+static const struct embedder_ops gate_ops = {.tokenize = gate_tokenize,
+					     .embed = gate_embed,
+					     .embed_alone = gate_embed_alone,
+					     .close = gate_close};
 
 static void gate_init(struct gate *gate)
 {
@@ -233,6 +245,35 @@ static void test_several_calls_share_the_queue(void **state)
 			largest = gate.call_sizes[i];
 	assert_int_equal(largest, 3); /* half of six; which of the two enters first is chance */
 	assert_int_equal(stats_of(shared).texts, 8);
+	embed_close(shared);
+}
+
+/* A helper for one text is for a time in which nothing else is embedded. */
+static void test_only_a_lone_text_is_said_to_be_alone(void **state)
+{
+	struct gate gate;
+	struct asker first, second;
+	float vector[DIMENSION];
+	struct err err;
+
+	(void)state;
+	gate_init(&gate);
+	struct embedder *shared = shared_of(&gate, 0, 2);
+	ask_now(shared, "one");
+	assert_int_equal(gate.alone, 1);
+	assert_int_equal(embed_alone(shared, STR("two"), vector, &err), ERR_OK);
+	check_vector(vector, STR("two"));
+	assert_int_equal(gate.alone, 2);
+	gate_shut(&gate, true);
+	start(&first, shared, "three");
+	gate_wait_entered(&gate, 3);
+	assert_int_equal(gate.alone, 3);
+	start(&second, shared, "four"); /* beside another */
+	gate_wait_entered(&gate, 4);
+	gate_shut(&gate, false);
+	join(&first);
+	join(&second);
+	assert_int_equal(gate.alone, 3);
 	embed_close(shared);
 }
 
@@ -554,6 +595,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_waiting_texts_go_together),
 		cmocka_unit_test(test_several_calls_share_the_queue),
+		cmocka_unit_test(test_only_a_lone_text_is_said_to_be_alone),
 		cmocka_unit_test(test_equal_texts_are_embedded_once),
 		cmocka_unit_test(test_large_texts_go_alone),
 		cmocka_unit_test(test_error_is_of_one_text),

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "embed/inproc/encoder.h"
+#include "embed/inproc/helper.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
 
@@ -357,6 +358,95 @@ static void test_together(void **state)
 	}
 }
 
+/* The vector of `count` tokens with a helper as the options say, against the one without. */
+static void check_helped(struct machine *m, const struct helper_options *options,
+			 const int32_t *ids, size_t count, const float want[H])
+{
+	struct helper *helper = NULL;
+	struct err err = {0};
+	float got[H];
+	assert_int_equal(helper_open(options, alloc_default(), &helper, &err), ERR_OK);
+	for (int round = 0; round < 2; round++) {
+		memset(got, 0, sizeof(got));
+		assert_int_equal(
+			encoder_run_helped(m->encoder, ids, count, helper, m->scratch, got, &err),
+			ERR_OK);
+		assert_memory_equal(got, want, sizeof(got));
+	}
+	helper_close(helper);
+}
+
+static void check_all_helped(struct machine *m, const int32_t *ids, size_t count, bool everywhere)
+{
+	/* A layer has five tasks; beyond the last, nothing is interrupted. */
+	enum { TASKS = 5 * TINY_LAYERS };
+	struct helper_options options = {.bytes = encoder_helper_bytes(m->encoder)};
+	struct err err = {0};
+	float want[H], got[H];
+	assert_int_equal(encoder_run(m->encoder, ids, &count, 1, m->scratch, want, &err), ERR_OK);
+	assert_int_equal(encoder_run_helped(m->encoder, ids, count, NULL, m->scratch, got, &err),
+			 ERR_OK);
+	assert_memory_equal(got, want, sizeof(got));
+	check_helped(m, &options, ids, count, want);
+	options.only_helper = true;
+	for (size_t at = 0; at <= TASKS + 1; at += everywhere ? 1 : TASKS + 2) {
+		options.leave_at = at;
+		check_helped(m, &options, ids, count, want);
+	}
+}
+
+/* Who computes a part of a text changes nothing of it, nor does a helper that does not come back. */
+static void test_helped(void **state)
+{
+	static const size_t lengths[] = {1, 2, 7, 19, 36, 63, 64, 65, 71, 200};
+	struct fixture *f = *state;
+	const struct gemm_ops *ops;
+	int32_t ids[MAX_T];
+	size_t step = getenv("DOCS_BOT_TEST_SLOW_MACHINE") ? 4 : 1;
+	for (int kind = TINY_BERT; kind <= TINY_MPNET; kind++) {
+		open_weights(f, (enum tiny_kind)kind, "");
+		fill_ids(ids, MAX_T, 8, f->config.vocab);
+		for (size_t k = 0; (ops = gemm_ops_at(k)); k++) {
+			for (int type = GEMM_F32; type < GEMM_TYPE_COUNT; type++) {
+				if (type == GEMM_BF16 && !ops->bf16)
+					continue;
+				struct machine m = make_machine(f, ops, (enum gemm_type)type);
+				for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths);
+				     i += step)
+					check_all_helped(&m, ids, lengths[i],
+							 step == 1 && lengths[i] % 64 == 7 &&
+								 !gemm_ops_at(k + 1));
+				drop_machine(&m);
+			}
+		}
+		close_weights(f);
+	}
+}
+
+static void test_helped_bad_ids(void **state)
+{
+	struct fixture *f = *state;
+	struct helper *helper = NULL;
+	struct err err = {0};
+	float vector[H];
+	int32_t ids[2] = {0, -1};
+	open_weights(f, TINY_BERT, "");
+	struct machine m = make_machine(f, gemm_ops_at(0), GEMM_F32);
+	const struct helper_options options = {.bytes = encoder_helper_bytes(m.encoder)};
+	assert_int_equal(helper_open(&options, alloc_default(), &helper, &err), ERR_OK);
+	assert_int_equal(encoder_run_helped(m.encoder, ids, 2, helper, m.scratch, vector, &err),
+			 ERR_INTERNAL);
+	void *memory = helper_take(helper); /* the failed run holds nothing */
+	assert_non_null(memory);
+	/* in use elsewhere: alone */
+	assert_int_equal(encoder_run_helped(m.encoder, ids, 1, helper, m.scratch, vector, &err),
+			 ERR_OK);
+	helper_give(helper);
+	helper_close(helper);
+	drop_machine(&m);
+	close_weights(f);
+}
+
 /* The quantized weights are the same everywhere, so the vectors are too but for rounding. */
 static void test_same_on_all_kernels(void **state)
 {
@@ -512,6 +602,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_prefixed_names, make_dir, remove_dir),
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test_setup_teardown(test_together, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_helped, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_helped_bad_ids, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_same_on_all_kernels, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_token_types, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_bad_ids, make_dir, remove_dir),

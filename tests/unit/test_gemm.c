@@ -183,14 +183,67 @@ static double finished(enum gemm_finish finish, double sum, double before)
 	return finish == GEMM_GELU ? 0.5 * sum * (1 + erf(sum / sqrt(2))) : sum;
 }
 
-static void run(struct product *p, enum gemm_finish finish)
+static void run_columns(struct product *p, const struct gemm_weights *w, enum gemm_finish finish,
+			float *y)
 {
 	if (p->type == GEMM_F32)
-		p->ops->f32(&p->packed, p->m, p->x, p->ldx, finish, p->y, p->ldy);
+		p->ops->f32(w, p->m, p->x, p->ldx, finish, y, p->ldy);
 	else if (p->type == GEMM_I8)
-		p->ops->i8(&p->packed, p->m, p->q, p->rows, finish, p->y, p->ldy);
+		p->ops->i8(w, p->m, p->q, p->rows, finish, y, p->ldy);
 	else
-		p->ops->bf16(&p->packed, p->m, p->h, finish, p->y, p->ldy);
+		p->ops->bf16(w, p->m, p->h, finish, y, p->ldy);
+}
+
+static void run(struct product *p, enum gemm_finish finish)
+{
+	run_columns(p, &p->packed, finish, p->y);
+}
+
+/* What was stored, to be added later, is what the kernels add. */
+static void check_slices(const struct gemm_ops *ops, enum gemm_type type, size_t m, size_t n,
+			 size_t k, size_t panels)
+{
+	struct product p;
+	set_up(&p, ops, type, m, n, k);
+	size_t columns = gemm_columns(ops, type), bytes = (m * p.ldy + 1) * sizeof(float);
+	float *before = malloc(bytes), *got = malloc(bytes);
+	assert_true(before && got);
+	memcpy(before, p.y, bytes);
+	for (int finish = GEMM_STORE; finish <= GEMM_ADD; finish++) {
+		memcpy(p.y, before, bytes);
+		memcpy(got, before, bytes);
+		run(&p, (enum gemm_finish)finish);
+		for (size_t first = 0; first * columns < n; first += panels) {
+			struct gemm_weights slice = gemm_slice(ops, &p.packed, first, panels);
+			assert_true(slice.n == panels * columns || first * columns + slice.n == n);
+			run_columns(&p, &slice,
+				    finish == GEMM_ADD ? GEMM_STORE : (enum gemm_finish)finish,
+				    got + first * columns);
+		}
+		for (size_t i = 0; finish == GEMM_ADD && i < m; i++) {
+			float *row = got + i * p.ldy;
+			ops->vec->add(row, before + i * p.ldy, n);
+		}
+		if (memcmp(got, p.y, bytes) != 0)
+			fail_msg("%s, type %d, %zu x %zu x %zu, finish %d, slices of %zu panels",
+				 ops->name, (int)type, m, n, k, finish, panels);
+	}
+	free(before);
+	free(got);
+	tear_down(&p);
+}
+
+/* Parts of a product are those of the whole, bit for bit. */
+static void test_slices(void **state)
+{
+	static const size_t columns[] = {1, 23, 24, 25, 48, 49, 100, 203}, rows[] = {1, 2, 19, 70};
+	const struct gemm_ops *ops;
+	for (size_t t = 0; (ops = gemm_ops_at(t)); t++)
+		for (int type = GEMM_F32; type < GEMM_TYPE_COUNT; type++)
+			for (size_t i = 0; i < 8 && (type != GEMM_BF16 || ops->bf16); i++)
+				for (size_t j = 0; j < 4; j++)
+					check_slices(ops, (enum gemm_type)type, rows[j], columns[i],
+						     i + j == 7 ? 1030 : 37, 1 + j);
 }
 
 static void check(const struct gemm_ops *ops, enum gemm_type type, size_t m, size_t n, size_t k)
@@ -506,6 +559,7 @@ int main(void)
 		cmocka_unit_test(test_i16),           cmocka_unit_test(test_quantize_rows),
 		cmocka_unit_test(test_same_integers), cmocka_unit_test(test_quantize_column),
 		cmocka_unit_test(test_no_overflow),   cmocka_unit_test(test_dispatch),
+		cmocka_unit_test(test_slices),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

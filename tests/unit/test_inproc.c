@@ -48,6 +48,7 @@ static enum err_code open_model(const struct temp_dir *dir, const char *sha256,
 {
 	struct embed_inproc_options options = {
 		.dir = dir->path, .name = "tiny", .sha256 = sha256, .vec_limit = VEC_AVX512};
+	options.threads = 2; /* embed_alone() may use another one */
 	return embed_inproc_open(&options, alloc, out, err);
 }
 
@@ -105,6 +106,9 @@ static void test_embedder(void **state)
 		assert_int_equal(embed_texts(e, texts, 3, v, &err), ERR_OK);
 		assert_int_equal(embed_texts(e, &texts[1], 1, alone, &err), ERR_OK);
 		assert_memory_equal(alone, v + H, sizeof(alone));
+		memset(alone, 0, sizeof(alone));
+		assert_int_equal(embed_alone(e, texts[1], alone, &err), ERR_OK);
+		assert_memory_equal(alone, v + H, sizeof(alone));
 		assert_memory_equal(v + H, v + 2 * H, sizeof(alone));
 		assert_memory_not_equal(v, v + H, sizeof(alone));
 		for (int i = 0; i < 3; i++) {
@@ -116,6 +120,7 @@ static void test_embedder(void **state)
 		assert_int_equal(embed_texts(e, NULL, 0, NULL, &err), ERR_OK);
 		struct str invalid = STR("caf\xC3");
 		assert_int_equal(embed_texts(e, &invalid, 1, v, &err), ERR_INVALID);
+		assert_int_equal(embed_alone(e, invalid, v, &err), ERR_INVALID);
 		snprintf(line, sizeof(line), "%s", "0000");
 		embed_close(e);
 		e = NULL;
@@ -133,7 +138,7 @@ static void test_longest_text(void **state)
 	struct embedder *e = NULL;
 	struct err err = {0};
 	char text[2 * MAX_T];
-	float vector[H];
+	float vector[H], again[H];
 	assert_true(tiny_model_write(dir->path, TINY_MPNET));
 	assert_int_equal(open_model(dir, NULL, alloc_default(), &e, &err), ERR_OK);
 	for (size_t i = 0; i < sizeof(text); i += 2)
@@ -141,6 +146,9 @@ static void test_longest_text(void **state)
 	struct str fits = {text, 2 * (MAX_T - 2)}, longer = {text, 2 * (MAX_T - 1)};
 	assert_int_equal(embed_texts(e, &fits, 1, vector, &err), ERR_OK);
 	assert_int_equal(embed_texts(e, &longer, 1, vector, &err), ERR_LIMIT);
+	assert_int_equal(embed_alone(e, longer, vector, &err), ERR_LIMIT);
+	assert_int_equal(embed_alone(e, fits, again, &err), ERR_OK);
+	assert_memory_equal(again, vector, sizeof(vector));
 	assert_non_null(strstr(err.message, "513"));
 	assert_non_null(strstr(err.message, "at most 512"));
 
@@ -164,6 +172,7 @@ struct job {
 	struct embedder *e;
 	const struct str *texts;
 	float vectors[TEXTS * H];
+	bool alone; /* one by one, and all that are so want the one helper */
 	enum err_code code;
 };
 
@@ -171,7 +180,12 @@ static void *run_job(void *arg)
 {
 	struct job *job = arg;
 	for (int round = 0; round < 5 && job->code == ERR_OK; round++)
-		job->code = embed_texts(job->e, job->texts, TEXTS, job->vectors, NULL);
+		if (job->alone)
+			for (size_t i = 0; i < TEXTS && job->code == ERR_OK; i++)
+				job->code = embed_alone(job->e, job->texts[i], job->vectors + i * H,
+							NULL);
+		else
+			job->code = embed_texts(job->e, job->texts, TEXTS, job->vectors, NULL);
 	return NULL;
 }
 
@@ -190,7 +204,7 @@ static void test_threads(void **state)
 	assert_int_equal(open_model(dir, "", alloc_default(), &e, &err), ERR_OK);
 	assert_int_equal(embed_texts(e, texts, TEXTS, want, &err), ERR_OK);
 	for (int i = 0; i < THREADS; i++) {
-		jobs[i] = (struct job){.e = e, .texts = texts, .code = ERR_OK};
+		jobs[i] = (struct job){.e = e, .texts = texts, .alone = i != 0, .code = ERR_OK};
 		assert_int_equal(pthread_create(&threads[i], NULL, run_job, &jobs[i]), 0);
 	}
 	for (int i = 0; i < THREADS; i++) {
@@ -472,6 +486,9 @@ static void test_no_memory(void **state)
 		code = open_model(dir, NULL, &fail.alloc, &e, &err);
 		if (code == ERR_OK)
 			code = embed_texts(e, &text, 1, vector, &err);
+		/* Without memory for the helper it goes without. */
+		if (code == ERR_OK)
+			code = embed_alone(e, text, vector, &err);
 		if (code != ERR_OK && code != ERR_NOMEM)
 			fail_msg("allocation %zu: %s", at, err.message);
 		embed_close(e);

@@ -238,25 +238,30 @@ static void attend(struct head *h, const float *bias, size_t first, size_t rows,
 			query[r * stride + d] = h->out[r * h->deep + d] * factors[r];
 }
 
-void attention_run(const struct gemm_ops *ops, const struct attention *a, float *qkv, size_t count,
-		   bool narrow, void *scratch)
+void attention_head(const struct gemm_ops *ops, const struct attention *a, float *qkv, size_t count,
+		    bool narrow, size_t head, void *scratch)
 {
 	size_t hidden = a->heads * a->size, stride = 3 * hidden;
 	size_t blocks = (count + ops->f32_rows - 1) / ops->f32_rows;
 	struct head h;
 	(void)lay_out(ops, a->size, count, narrow, scratch, &h);
-	for (size_t i = 0; i < a->heads; i++) {
-		float *query = qkv + i * a->size;
-		const float *bias = a->bias;
-		if (bias)
-			bias += i * a->bias_width + (a->bias_width - 1) / 2;
-		if (narrow)
-			pack_i16(&h, query + hidden, query + 2 * hidden, stride);
-		else
-			pack_f32(&h, query + hidden, query + 2 * hidden, stride);
-		for (size_t b = 0; b < blocks; b++) {
-			size_t first = b * count / blocks, end = (b + 1) * count / blocks;
-			attend(&h, bias, first, end - first, query + first * stride, stride);
-		}
+	float *query = qkv + head * a->size;
+	const float *bias = a->bias;
+	if (bias)
+		bias += head * a->bias_width + (a->bias_width - 1) / 2;
+	if (narrow)
+		pack_i16(&h, query + hidden, query + 2 * hidden, stride);
+	else
+		pack_f32(&h, query + hidden, query + 2 * hidden, stride);
+	for (size_t b = 0; b < blocks; b++) {
+		size_t first = b * count / blocks, end = (b + 1) * count / blocks;
+		attend(&h, bias, first, end - first, query + first * stride, stride);
 	}
+}
+
+void attention_run(const struct gemm_ops *ops, const struct attention *a, float *qkv, size_t count,
+		   bool narrow, void *scratch)
+{
+	for (size_t head = 0; head < a->heads; head++)
+		attention_head(ops, a, qkv, count, narrow, head, scratch);
 }

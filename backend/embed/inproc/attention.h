@@ -1,4 +1,4 @@
-/* Private to encoder.c: multi-head self-attention over one sequence. */
+/* Private to encoder*.c: multi-head self-attention over one sequence. */
 #ifndef DOCS_BOT_EMBED_INPROC_ATTENTION_H
 #define DOCS_BOT_EMBED_INPROC_ATTENTION_H
 
@@ -26,5 +26,9 @@ size_t attention_scratch(const struct gemm_ops *ops, const struct attention *a, 
  */
 void attention_run(const struct gemm_ops *ops, const struct attention *a, float *qkv, size_t count,
 		   bool narrow, void *scratch);
+
+/* One head of that: heads are independent of each other, given working memory of their own. */
+void attention_head(const struct gemm_ops *ops, const struct attention *a, float *qkv, size_t count,
+		    bool narrow, size_t head, void *scratch);
 
 #endif

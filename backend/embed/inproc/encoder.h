@@ -74,6 +74,20 @@ size_t encoder_scratch_bytes(const struct encoder *enc);
 enum err_code encoder_run(const struct encoder *enc, const int32_t *ids, const size_t *lengths,
 			  size_t count, void *scratch, float *vectors, struct err *err) WARN_UNUSED;
 
+struct helper;
+
+/* Bytes of memory that a helper (helper.h) of this encoder must have. */
+size_t encoder_helper_bytes(const struct encoder *enc);
+
+/*
+ * As encoder_run() of one sequence, whose products and heads are shared with the helper's thread
+ * while it comes along: the same vector, bit for bit, in about half the time. NULL or a helper that
+ * is not to be had: as encoder_run(). The helper must be closed before the encoder.
+ */
+enum err_code encoder_run_helped(const struct encoder *enc, const int32_t *ids, size_t length,
+				 struct helper *helper, void *scratch, float *vector,
+				 struct err *err) WARN_UNUSED;
+
 /* Sequences that stand one behind the other, special tokens included. */
 struct encoder_input {
 	const int32_t *ids;

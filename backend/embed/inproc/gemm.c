@@ -77,6 +77,21 @@ size_t gemm_panel_bytes(const struct gemm_ops *ops, enum gemm_type type, size_t 
 	return (n + columns - 1) / columns * columns * inputs * value[type];
 }
 
+struct gemm_weights gemm_slice(const struct gemm_ops *ops, const struct gemm_weights *w,
+			       size_t first, size_t count)
+{
+	size_t columns = gemm_columns(ops, w->type), begin = first * columns;
+	size_t n = w->n - begin < count * columns ? w->n - begin : count * columns;
+	struct gemm_weights slice = {.type = w->type, .n = n, .k = w->k, .bias = w->bias + begin};
+	slice.panels =
+		(const unsigned char *)w->panels + gemm_panel_bytes(ops, w->type, begin, w->k);
+	if (w->scale)
+		slice.scale = w->scale + begin;
+	if (w->offset)
+		slice.offset = w->offset + begin;
+	return slice;
+}
+
 void gemm_pack(const struct gemm_ops *ops, enum gemm_type type, const float *weight, size_t n,
 	       size_t k, float factor, size_t first, void *panels)
 {

@@ -115,6 +115,13 @@ size_t gemm_columns(const struct gemm_ops *ops, enum gemm_type type);
 size_t gemm_panel_bytes(const struct gemm_ops *ops, enum gemm_type type, size_t n, size_t k);
 
 /*
+ * The outputs of `count` panels from panel `first` on, as many as there are: a product with them gives
+ * the same values, bit for bit, as they have in the product with all.
+ */
+struct gemm_weights gemm_slice(const struct gemm_ops *ops, const struct gemm_weights *w,
+			       size_t first, size_t count);
+
+/*
  * Packs weight [n][k] (row stride k) times `factor` as f32 or bf16 into columns
  * [first, first + n) of `panels`; the caller has zeroed them.
  */

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "embed/inproc/encoder.h"
+#include "embed/inproc/helper.h"
 #include "embed/inproc/safetensors.h"
 #include "embed/inproc/tokenizer.h"
 
@@ -29,7 +30,8 @@ struct inproc {
 	struct safetensors *weights;
 	struct encoder *encoder;
 	struct tokenizer *tokenizer;
-	pthread_mutex_t lock; /* guards `pool`, held for a few instructions */
+	struct helper *helper; /* NULL: only one processor may be used */
+	pthread_mutex_t lock;  /* guards `pool`, held for a few instructions */
 	bool lock_ready;
 	struct scratch *pool; /* free blocks; as many as calls ever ran at once */
 };
@@ -144,15 +146,44 @@ static enum err_code embed_all(struct inproc *in, struct scratch *s, const struc
 			   vectors + done * in->base.dimension, err);
 }
 
+static enum err_code no_memory(const struct inproc *in, struct err *err)
+{
+	return err_set(err, ERR_NOMEM, "out of memory for the working memory of model %s",
+		       in->name);
+}
+
 static enum err_code inproc_embed(struct embedder *e, const struct str *texts, size_t count,
 				  float *vectors, struct err *err)
 {
 	struct inproc *in = (struct inproc *)e;
 	struct scratch *s = scratch_take(in);
 	if (!s)
-		return err_set(err, ERR_NOMEM, "out of memory for the working memory of model %s",
-			       in->name);
+		return no_memory(in, err);
 	enum err_code code = embed_all(in, s, texts, count, vectors, err);
+	scratch_give(in, s);
+	return code;
+}
+
+static enum err_code embed_one(struct inproc *in, struct scratch *s, struct str text, float *vector,
+			       struct err *err)
+{
+	struct token_list tokens;
+	enum err_code code = tokens_of(in, s, text, &tokens, err);
+	if (code)
+		return code;
+	add_text(in, s, &tokens, 0);
+	return encoder_run_helped(in->encoder, s->ids, tokens.count + in->base.special_tokens,
+				  in->helper, s->work, vector, err);
+}
+
+static enum err_code inproc_embed_alone(struct embedder *e, struct str text, float *vector,
+					struct err *err)
+{
+	struct inproc *in = (struct inproc *)e;
+	struct scratch *s = scratch_take(in);
+	if (!s)
+		return no_memory(in, err);
+	enum err_code code = embed_one(in, s, text, vector, err);
 	scratch_give(in, s);
 	return code;
 }
@@ -160,6 +191,7 @@ static enum err_code inproc_embed(struct embedder *e, const struct str *texts, s
 static void inproc_close(struct embedder *e)
 {
 	struct inproc *in = (struct inproc *)e;
+	helper_close(in->helper);
 	while (in->pool) {
 		struct scratch *s = in->pool;
 		in->pool = s->next;
@@ -177,6 +209,7 @@ static void inproc_close(struct embedder *e)
 static const struct embedder_ops inproc_ops = {
 	.tokenize = inproc_tokenize,
 	.embed = inproc_embed,
+	.embed_alone = inproc_embed_alone,
 	.close = inproc_close,
 };
 
@@ -253,7 +286,8 @@ static enum err_code open_parts(struct inproc *in, const struct embed_inproc_opt
 	in->base.dimension = config.hidden;
 	in->base.max_tokens = config.max_tokens;
 	in->base.special_tokens = 2;
-	return ERR_OK;
+	const struct helper_options helper = {.bytes = encoder_helper_bytes(in->encoder)};
+	return options->threads > 1 ? helper_open(&helper, in->alloc, &in->helper, err) : ERR_OK;
 }
 
 enum err_code embed_inproc_open(const struct embed_inproc_options *options,

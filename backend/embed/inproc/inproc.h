@@ -17,6 +17,7 @@ struct embed_inproc_options {
 	const char *sha256; /* expected SHA-256 of model.safetensors, NULL or "": not checked */
 	int vec_limit;      /* enum vec_level: the fastest kernels that may be used */
 	enum embed_precision precision;
+	size_t threads;   /* 2 or more: embed_alone() may use a second one, made at first use */
 	bool keep_packed; /* keep packed weights beside the model, see packed.h */
 	const struct logger *log;
 };
