@@ -470,7 +470,8 @@ static void find_sources(const struct decision *d, size_t from, size_t to, unsig
 }
 
 /* Nothing but general words and those of a subject that language models know. */
-static bool is_general(const struct decision *d, struct str query, const char **subject)
+static enum err_code find_general(const struct decision *d, struct str query, bool *general,
+				  const char **subject)
 {
 	static const struct {
 		enum word_class marker;
@@ -482,22 +483,23 @@ static bool is_general(const struct decision *d, struct str query, const char **
 			{WORD_LINUX, "Linux in general"}};
 	struct reading reading;
 	uint64_t known = unspecific | WORD_BIT(WORD_GENERAL);
-	struct err ignored;
-	if (reading_make(d->rules.lexicon, query, d->scratch, &reading, &ignored) ||
-	    reading.text.count > ASKED_WORDS)
-		return false;
+	*general = false;
+	enum err_code code = reading_make(d->rules.lexicon, query, d->scratch, &reading, d->err);
+	if (code || reading.text.count > ASKED_WORDS)
+		return code;
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
 		known |= WORD_BIT(subjects[i].marker);
 	for (size_t i = 0; i < reading.text.count; i++)
 		if (reading.classes[i] & WORD_BIT(WORD_COMPONENT))
-			return false;
+			return ERR_OK;
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
 		if (is_all_of(&reading, 0, reading.text.count, known,
 			      WORD_BIT(subjects[i].marker))) {
 			*subject = subjects[i].reason;
-			return true;
+			*general = true;
+			break;
 		}
-	return false;
+	return ERR_OK;
 }
 
 static enum err_code answer_from_sources(struct decision *d)
@@ -510,7 +512,12 @@ static enum err_code answer_from_sources(struct decision *d)
 		return code;
 	out->route = ROUTE_DOCS;
 	out->sources = ROUTE_DOC;
-	if (asks(&d->reading, d->from, d->to) && is_general(d, out->search_query, &why)) {
+	bool general = false;
+	if (asks(&d->reading, d->from, d->to))
+		code = find_general(d, out->search_query, &general, &why);
+	if (code)
+		return code;
+	if (general) {
 		out->route = ROUTE_KNOWLEDGE;
 	} else {
 		size_t head = d->from + ASKED_WORDS;
