@@ -93,11 +93,10 @@ static const char *const installers[] = {
 	"apt-key",
 	"poetry",
 	"pdm",
-	"k",
+
 	"argocd",
 	"flux",
-	"kfp",
-	"make",
+
 	"easy_install",
 };
 

@@ -228,14 +228,12 @@ static void emit_without_links(struct guard_filter *f, struct str text, enum gua
 /* "![x](y)" is an image to whoever does not see that it stands in code. */
 static bool is_image_at(struct str text, size_t at)
 {
-	struct guard_view view = {.text = str_slice(text, at + 1, text.len)};
-	size_t end = guard_bracket(&view, 0);
-	int c = end ? guard_peek(&view, end) : -1;
-	return c == '(' || c == '[';
+	struct str line = str_slice(text, at, str_find(text, STR("\n"), at));
+	return str_find(line, STR("]("), 0) != STR_NPOS || str_find(line, STR("]["), 0) != STR_NPOS;
 }
 
 /* Code as it is, but for addresses, and elements and images in the eyes of another renderer. */
-static void emit_code(struct guard_filter *f, struct str text)
+static void emit_code(struct guard_filter *f, struct str text, enum guard_context context)
 {
 	size_t from = 0;
 	for (size_t i = 0; i < text.len; i++) {
@@ -244,13 +242,13 @@ static void emit_code(struct guard_filter *f, struct str text)
 			     is_image_at(text, i);
 		if (!tag && !image)
 			continue;
-		emit_without_links(f, str_slice(text, from, i + 1), GUARD_CODE);
+		emit_without_links(f, str_slice(text, from, i + 1), context);
 		emit(f, STR(" "));
 		f->report.html_removed += tag;
 		f->report.images_removed += image;
 		from = i + 1;
 	}
-	emit_without_links(f, str_slice(text, from, text.len), GUARD_CODE);
+	emit_without_links(f, str_slice(text, from, text.len), context);
 }
 
 static size_t fence_run(struct str line, size_t at, char mark)
@@ -306,7 +304,7 @@ static bool step_code(struct guard_filter *f)
 		emit(f, whole ? STR("\n") : STR(""));
 		f->report.commands_removed++;
 	} else {
-		emit_code(f, line);
+		emit_code(f, line, GUARD_CODE);
 		/* nothing is put together across the cut */
 		if (!whole && f->waiting.len >= GUARD_HOLD)
 			emit(f, STR(" "));
@@ -337,7 +335,7 @@ static bool step_fence(struct guard_filter *f, bool *waits)
 	if (!whole && complete(f) && f->waiting.len >= GUARD_HOLD)
 		return false;
 	emit(f, str_slice(f->view.text, 0, at + size));
-	emit_code(f, info);
+	emit_code(f, info, GUARD_CODE);
 	f->fence = (char)mark;
 	f->fence_size = size;
 	f->code_begins = true;
@@ -365,7 +363,7 @@ static bool step_span(struct guard_filter *f)
 		f->report.commands_removed++;
 	} else {
 		emit(f, str_slice(f->view.text, 0, count));
-		emit_code(f, code);
+		emit_code(f, code, GUARD_SPAN);
 		emit(f, str_slice(f->view.text, end - count, end));
 	}
 	consume(f, end);

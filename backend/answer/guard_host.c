@@ -12,6 +12,11 @@ static char char_at(struct str text, size_t at)
 	return at < text.len ? text.ptr[at] : '\0';
 }
 
+static bool is_code(enum guard_context context)
+{
+	return context == GUARD_CODE || context == GUARD_SPAN;
+}
+
 static bool is_slash(char c)
 {
 	return c == '/' || c == '\\';
@@ -148,8 +153,15 @@ enum guard_verdict guard_judge_host(const struct guard_policy *policy, struct st
 	unsigned octets[4];
 	if (host.len && host.ptr[0] == '[')
 		return judge_ipv6(str_slice(host, 1, host.len));
-	struct str fixed = fixed_part(host);
+	struct str fixed = fixed_part(host), head = host;
 	bool placeholder = fixed.len < host.len;
+	head.len = 0;
+	while (head.len < host.len && !is_placeholder(host.ptr[head.len]))
+		head.len++;
+	/* "evil.com<x>", which some readers end before the '<' */
+	if (placeholder && head.len && ascii_alnum(head.ptr[head.len - 1]) &&
+	    guard_judge_host(policy, head) == GUARD_FOREIGN)
+		return GUARD_FOREIGN;
 	while (fixed.len && fixed.ptr[fixed.len - 1] == '.')
 		fixed.len--;
 	if (fixed.len == 0)
@@ -295,6 +307,9 @@ static enum guard_verdict judge_at(const struct guard_policy *policy, struct str
 	bool more = strchr("/\\?#", char_at(text, end)) && char_at(text, end);
 	*to = more ? address_end(text, end) : at + authority.len;
 	enum guard_verdict verdict = judge_authority(policy, authority);
+	/* what stands within it may be one: "http://a!javascript:x" */
+	if (verdict == GUARD_NO_HOST)
+		*to = at;
 	/* "https://kubeflow.org\@evil.com" */
 	bool second = char_at(text, end) == '\\' &&
 		      str_find(str_slice(text, end, *to), STR("@"), 0) != STR_NPOS;
@@ -313,21 +328,52 @@ static bool begins_mime(struct str rest)
 /* "javascript:x" anywhere, "data:text/html", "file:/x": the ':' is at `colon`. */
 static bool is_script(struct str scheme, struct str rest, enum guard_context context)
 {
+	struct str end = STR("javascript");
+	/* also behind other letters: readers differ in where an address begins */
+	if (str_eq_nocase(str_slice(scheme,
+				    scheme.len - (scheme.len < end.len ? scheme.len : end.len),
+				    scheme.len),
+			  end) ||
+	    str_eq_nocase(scheme, STR("vbscript")))
+		return true;
 	if (!ONE_OF(scheme, script_schemes))
 		return false;
-	if (str_eq_nocase(scheme, STR("javascript")) || str_eq_nocase(scheme, STR("vbscript")))
-		return true;
 	if (str_eq_nocase(scheme, STR("data")))
 		return begins_mime(rest);
 	if (str_eq_nocase(scheme, STR("file")))
 		return context == GUARD_PROSE && is_slash(char_at(rest, 0));
-	return rest.len > 0 && context != GUARD_CODE;
+	return rest.len > 0 && !is_code(context);
 }
 
 static bool is_web(struct str scheme)
 {
 	static const char *const web[] = {"http", "https", "ws", "wss", "ftp"};
 	return ONE_OF(scheme, web);
+}
+
+/*
+ * Registries of images and packages, and the groups of Kubernetes: what stands behind them without a
+ * scheme is a name, which nothing follows by itself.
+ */
+static bool is_name_space(struct str host)
+{
+	static const char *const spaces[] = {
+		"k8s.io",     "kubernetes.io", "docker.io",         "gcr.io",  "ghcr.io",
+		"quay.io",    "pkg.dev",       "mcr.microsoft.com", "nvcr.io", "public.ecr.aws",
+		"golang.org", "gopkg.in",      "x-k8s.io",
+	};
+	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++)
+		if (is_within(host, str_c(spaces[i])))
+			return true;
+	return false;
+}
+
+static struct str scheme_host(struct str text, size_t at)
+{
+	size_t end = at;
+	while (end < text.len && (ascii_alnum(text.ptr[end]) || strchr("-.", text.ptr[end])))
+		end++;
+	return str_slice(text, at, end);
 }
 
 static bool with_scheme(const struct guard_policy *policy, struct str text, size_t least,
@@ -355,6 +401,8 @@ static bool with_scheme(const struct guard_policy *policy, struct str text, size
 	if (web && slashes == 0 &&
 	    str_find(str_slice(text, at, at + GUARD_HOST_MAX), STR("."), 0) == STR_NPOS)
 		return false;
+	if (!web && is_name_space(scheme_host(text, at + slashes)))
+		return false; /* oci://quay.io/… */
 	if (!web && ONE_OF(scheme, storage_schemes))
 		return false;
 	out->verdict = judge_at(policy, text, at + slashes, &out->to);
@@ -378,7 +426,16 @@ static bool is_plain_tld(struct str tld, enum guard_context context)
 					     "top", "club", "ru",  "cn",    "onion", "site",
 					     "io",  "dev",  "app", "cloud", "net",   "co"};
 	static const char *const code[] = {"com", "org", "edu", "gov", "biz", "xyz", "ru", "onion"};
-	return context == GUARD_CODE ? ONE_OF(tld, code) : ONE_OF(tld, always);
+	switch (context) {
+	case GUARD_CODE:
+		return false;
+	case GUARD_SPAN:
+		return ONE_OF(tld, code);
+	case GUARD_PROSE:
+	case GUARD_COMMAND:
+		break;
+	}
+	return ONE_OF(tld, always);
 }
 
 /* File endings that are top-level domains as well. */
@@ -404,23 +461,6 @@ static bool is_api_version(struct str path)
 	while (ascii_digit(char_at(path, i)))
 		i++;
 	return !in_label(char_at(path, i)) && char_at(path, i) != '/';
-}
-
-/*
- * Registries of images and packages, and the groups of Kubernetes: what stands behind them without a
- * scheme is a name, which nothing follows by itself.
- */
-static bool is_name_space(struct str host)
-{
-	static const char *const spaces[] = {
-		"k8s.io",     "kubernetes.io", "docker.io",         "gcr.io",  "ghcr.io",
-		"quay.io",    "pkg.dev",       "mcr.microsoft.com", "nvcr.io", "public.ecr.aws",
-		"golang.org", "gopkg.in",      "x-k8s.io",
-	};
-	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++)
-		if (is_within(host, str_c(spaces[i])))
-			return true;
-	return false;
 }
 
 /* In code a name with a path is also the key of a label, an image or a module. */
@@ -509,11 +549,11 @@ static enum guard_verdict judge_name(const struct guard_policy *policy, struct s
 	size_t behind = end + port;
 	/* "evil.com\x" too; "foo.com." ends a sentence */
 	bool path = is_slash(char_at(text, behind)) || char_at(text, behind) == '?' ||
-		    (context != GUARD_CODE && char_at(text, behind) == '#');
+		    (!is_code(context) && char_at(text, behind) == '#');
 	*to = path ? address_end(text, behind) : behind;
 	if (parse_ipv4(host, octets)) {
 		bool network = str_to_u64(str_slice(text, behind + 1, *to), &(uint64_t){0});
-		return (port || (path && !network)) && context != GUARD_CODE
+		return (port || (path && !network)) && !is_code(context)
 			       ? guard_judge_host(policy, host)
 			       : GUARD_NO_HOST;
 	}
@@ -527,9 +567,11 @@ static enum guard_verdict judge_name(const struct guard_policy *policy, struct s
 	bool www = host.len > 4 && str_eq_nocase(str_slice(host, 0, 4), STR("www."));
 	if (context == GUARD_COMMAND)
 		return is_file_ending(tld) && !path && !www ? GUARD_NO_HOST : GUARD_FOREIGN;
-	if (context == GUARD_CODE && !www && is_name_in_code(text, from, end, *to))
+	if (is_code(context) && !www && is_name_in_code(text, from, end, *to))
 		return GUARD_NO_HOST;
-	if (www || is_plain_tld(tld, context))
+	/* with a path it is followed in code as well: pasted into a browser, or fetched */
+	bool spelled = is_code(context) && path && is_plain_tld(tld, GUARD_SPAN);
+	if (www || spelled || is_plain_tld(tld, context))
 		return GUARD_FOREIGN;
 	return (path || port) && context == GUARD_PROSE && !is_file_ending(tld) ? GUARD_FOREIGN
 										: GUARD_NO_HOST;
@@ -541,8 +583,7 @@ static bool bare_name(const struct guard_policy *policy, struct str text, size_t
 	size_t mail = mail_name_before(text, least, from);
 	bool is_mail = mail < from;
 	/* git@host:path is how repositories are named; commands that use it are looked at as such */
-	bool git = is_mail && context == GUARD_CODE &&
-		   str_eq(str_slice(text, mail, from), STR("git@"));
+	bool git = is_mail && is_code(context) && str_eq(str_slice(text, mail, from), STR("git@"));
 	*out = (struct guard_address){.from = mail};
 	out->verdict = git ? GUARD_NO_HOST
 			   : judge_name(policy, text, from, end, context, is_mail, &out->to);
@@ -554,8 +595,10 @@ static bool without_scheme(const struct guard_policy *policy, struct str text, s
 			   struct guard_address *out)
 {
 	size_t from = at + 2;
-	if (!is_slash(char_at(text, at)) || !is_slash(char_at(text, at + 1)) ||
-	    !boundary_before(text, at))
+	if (!is_slash(char_at(text, at)) || !is_slash(char_at(text, at + 1)))
+		return false;
+	/* "oci://quay.io" was judged with its scheme */
+	if (at > 1 && text.ptr[at - 1] == ':' && in_scheme(text.ptr[at - 2]))
 		return false;
 	size_t end = name_end(text, from);
 	if (!end || !guard_is_public_tld(last_label(str_slice(text, from, end))))
@@ -572,6 +615,10 @@ bool guard_find_address(const struct guard_policy *policy, struct str text, size
 	while (at < text.len) {
 		char c = text.ptr[at];
 		if (is_slash(c) && without_scheme(policy, text, at, out))
+			return true;
+		/* behind a word that was not looked at: ".https://…" */
+		if (c == ':' && with_scheme(policy, text, least, at, context, out) &&
+		    out->verdict != GUARD_NO_HOST)
 			return true;
 		if (!in_label(c) || c == '_' || (at > least && !boundary_before(text, at))) {
 			at++;

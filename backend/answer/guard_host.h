@@ -28,6 +28,7 @@ enum guard_verdict guard_judge_host(const struct guard_policy *policy, struct st
 
 enum guard_context {
 	GUARD_PROSE,
+	GUARD_SPAN,    /* code within a sentence */
 	GUARD_CODE,    /* names with dots are attributes, files, packages and images there */
 	GUARD_COMMAND, /* arguments of what fetches or installs */
 };

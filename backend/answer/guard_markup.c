@@ -267,14 +267,20 @@ enum guard_tag guard_tag(struct guard_view *view, size_t at, size_t *end)
 	     c = guard_peek(view, at + 1 + closing + n))
 		name[n++] = (char)c;
 	struct str word = {name, n};
-	bool known = ONE_OF(word, elements);
+	/* "<script![x](y)>" may yet become one */
+	bool script = str_eq_nocase(str_slice(word, 0, 6), STR("script"));
+	bool known = script || ONE_OF(word, elements);
 	bool ends_name = is_blank(c) || c == '/' || c == '>' || c < 0;
+	/* a reference is resolved first, and then this is looked at again */
+	int32_t ignored;
+	if (c == '&' && guard_reference(view, at + 1 + closing + n, &ignored))
+		return GUARD_TAG_NONE;
 	*end = tag_end(view, at + 1 + closing + n, &attributes);
 	if (!*end) {
 		*end = at + 1;
-		return known && (ends_name || c == '<') ? GUARD_TAG_OPEN : GUARD_TAG_NONE;
+		return known && (ends_name || script || c == '<') ? GUARD_TAG_OPEN : GUARD_TAG_NONE;
 	}
-	if (!(known && ends_name) && !attributes)
+	if (!(known && (ends_name || script)) && !attributes)
 		return GUARD_TAG_NONE;
 	if (!closing && ONE_OF(word, silent)) {
 		char close[TAG_NAME_MAX + 4] = "</";
@@ -298,7 +304,7 @@ bool guard_is_live_tag(struct str text, size_t at)
 	while (end < text.len && end - at <= TAG_NAME_MAX && ascii_alnum(text.ptr[end]))
 		end++;
 	struct str name = str_slice(text, at + 1, end);
-	if (str_eq_nocase(name, STR("script")))
+	if (str_eq_nocase(str_slice(name, 0, 6), STR("script")))
 		return true;
 	if (!ONE_OF(name, live))
 		return false;

@@ -69,7 +69,7 @@ static void take_address(void *ctx, struct str address)
 {
 	struct collector *c = ctx;
 	struct url url;
-	if (url_parse(address, &url) && url.host.len && !add(c->hosts, url.host, false))
+	if (url_parse(address, &url) && url.host.len && !add(c->hosts, url.host, true))
 		c->failed = true;
 }
 

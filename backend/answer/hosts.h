@@ -1,6 +1,6 @@
 /*
- * Which hosts links in an answer may lead to: where the documents themselves are, what the configuration
- * names, and hosts that several independent documents link to. Documents of one text, or that place a
+ * Which hosts links in an answer may lead to: where the documents themselves are and what is below, what
+ * the configuration names, and hosts that several independent documents link to. Documents of one text, or that place a
  * link behind the same words, count once, so that neither copies of a page nor of a paragraph make a
  * host known; issues and pull requests do not count, for anybody writes them.
  */

@@ -24,7 +24,10 @@ struct logger {
 /* "error", "warn", "info", "debug"; false for anything else. */
 bool log_level_parse(const char *name, enum log_level *level);
 
-/* One line; `component` is the module's name, the message carries key=value pairs. */
+/*
+ * One line; `component` is the module's name, the message carries key=value pairs. Secrets
+ * (base/secrets.h) and e-mail addresses in it are masked.
+ */
 void log_write(const struct logger *log, enum log_level level, const char *component,
 	       const char *fmt, ...) PRINTF_LIKE(4, 5);
 

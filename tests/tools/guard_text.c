@@ -1,5 +1,6 @@
 /*
- * What the filter of answers makes of the text on stdin: guard_text [-n CITATIONS] [-p PIECE] [-c] [HOST…].
+ * What the filter of answers makes of the text on stdin: guard_text [-n CITATIONS] [-p PIECE] [-c] [HOST…]
+ * (or *.HOST: all below).
  * -c cleans it for a prompt instead. For scripts that measure and attack the filter.
  */
 #include <stdio.h>
@@ -17,7 +18,8 @@ static bool allowed(void *ctx, struct str host)
 {
 	const struct hosts *hosts = ctx;
 	for (size_t i = 0; i < hosts->count; i++)
-		if (str_eq(host, str_c(hosts->names[i])))
+		if (str_eq(host, str_c(hosts->names[i])) ||
+		    (hosts->names[i][0] == '*' && str_ends(host, str_c(hosts->names[i] + 1))))
 			return true;
 	return false;
 }

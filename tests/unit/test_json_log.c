@@ -178,6 +178,39 @@ static void text_lines(void **state)
 	close_log(&sink);
 }
 
+static void secrets_are_masked(void **state)
+{
+	static const struct {
+		const char *message, *shown;
+	} lines[] = {
+		{"url=https://bot:hunter2x9Q@git.test-host.org/x",
+		 "url=https://bot:[masked: password]@git.test-host.org/x"},
+		{"sent Bearer ghp_16C7e42F292c6912E7710c838347Ae178B4a end",
+		 "sent Bearer [masked: token] end"},
+		{"authorization: Bearer Zk3x9Qw81LmT5rY7pQ",
+		 "authorization: Bearer [masked: credentials]"},
+		{"jwt=eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzZXNzaW9uIn0.c2lnbmF0dXJlLWJ5dGVz",
+		 "jwt=[masked: JSON web token]"},
+		{"key AKIAQ4JXWN7ZTB2LDVEM used", "key [masked: AWS access key] used"},
+		{"from jo.doe+x@mail.test-host.org, git@github.com:a/b, @dsl.pipeline",
+		 "from [masked: e-mail], git@github.com:a/b, @dsl.pipeline"},
+		{"a@b.co", "[masked: e-mail]"},
+		{"answer=a1b2c3 route=docs took_ms=12 sha=9b74c9897bac770ffc029102a200c5de",
+		 "answer=a1b2c3 route=docs took_ms=12 sha=9b74c9897bac770ffc029102a200c5de"},
+	};
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct sink sink = {0};
+		struct logger log = open_log(&sink, LOG_INFO, false);
+		char expected[512];
+		log_info(&log, "x", "%s", lines[i].message);
+		fflush(sink.stream);
+		(void)snprintf(expected, sizeof(expected), "2024-02-29T12:34:56.789Z info  x: %s\n",
+			       lines[i].shown);
+		assert_string_equal(sink.text, expected);
+		close_log(&sink);
+	}
+}
+
 static json_t *one_json_line(struct sink *sink)
 {
 	json_t *value = NULL;
@@ -189,6 +222,23 @@ static json_t *one_json_line(struct sink *sink)
 	if (json_parse((struct str){sink->text, sink->len}, &value, &err))
 		fail_msg("%s", err.message);
 	return value;
+}
+
+/* A secret that the longest line would cut in two is masked before it is cut. */
+static void a_secret_at_the_end_is_masked(void **state)
+{
+	char filler[2048];
+	struct sink sink = {0};
+	struct logger log = open_log(&sink, LOG_INFO, true);
+	memset(filler, '.', sizeof(filler));
+	log_info(&log, "x", "%.*s ghp_16C7e42F292c6912E7710c838347Ae178B4a", 2030, filler);
+	json_t *line = one_json_line(&sink);
+	const char *message = json_string_value(json_object_get(line, "message"));
+	assert_non_null(message);
+	assert_null(strstr(message, "ghp_"));
+	assert_true(strlen(message) < 2048);
+	json_decref(line);
+	close_log(&sink);
 }
 
 static void json_lines(void **state)
@@ -237,6 +287,8 @@ int main(void)
 		cmocka_unit_test(strings_and_writing),
 		cmocka_unit_test(writing_stops_at_the_buffers_limit),
 		cmocka_unit_test(levels_have_names),
+		cmocka_unit_test(secrets_are_masked),
+		cmocka_unit_test(a_secret_at_the_end_is_masked),
 		cmocka_unit_test(text_lines),
 		cmocka_unit_test(json_lines),
 		cmocka_unit_test(json_messages_survive_bad_bytes),

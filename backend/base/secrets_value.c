@@ -1,5 +1,5 @@
 /* Whether a value is a secret, or only stands for one. */
-#include "index/secrets.h"
+#include "base/secrets.h"
 
 enum {
 	RANDOM_MIN = 8,

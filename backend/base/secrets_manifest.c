@@ -1,6 +1,6 @@
 /* Secrets of Kubernetes: what stands under `data` is secret whatever it looks like. */
 #include "base/buf.h"
-#include "index/secrets.h"
+#include "base/secrets.h"
 
 enum { DATA_MIN = 8, CONTINUED_MIN = 20 };
 
