@@ -652,7 +652,7 @@ bool guard_link_allowed(const struct guard_policy *policy, struct str destinatio
 	struct guard_address address;
 	struct str mailto = STR("mailto:");
 	if (text.len == 0 || text.ptr[0] == '#')
-		return true;
+		return !guard_find_address(policy, text, 0, GUARD_PROSE, &address);
 	if (text.len > URL_MAX)
 		return false;
 	for (size_t i = 0; i < text.len; i++)
