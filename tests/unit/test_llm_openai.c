@@ -22,14 +22,14 @@
 	"data: {\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":" delta   \
 	",\"finish_reason\":" finish "}],\"usage\":null}\n\n"
 #define TEXT(text) CHUNK("{\"content\":\"" text "\"}", "null")
+#define USAGE_AND_DONE                                                                             \
+	"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":2}}\n\n"      \
+	"data: [DONE]\n\n"
 #define HELLO                                                                                      \
 	CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", "null")                                 \
 	TEXT("Hello")                                                                              \
 	TEXT(" reader")                                                                            \
-	CHUNK("{}", "\"stop\"") "data: "                                                           \
-				"{\"choices\":[],\"usage\":{\"prompt_tokens\":12,"                 \
-				"\"completion_tokens\":2}}\n\n"                                    \
-				"data: [DONE]\n\n"
+	CHUNK("{}", "\"stop\"") USAGE_AND_DONE
 
 /* What the server does with requests for completions, the first of them first. */
 struct step {
