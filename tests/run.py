@@ -434,7 +434,7 @@ def pytest(log, name, files, env=None, timeout=900):
 
 # These start docs-bot themselves; the others are clients of one running server.
 CLI_TESTS = ("test_cli.py", "test_index_site.py", "test_publish.py", "test_bad_input.py", "test_bench.py", "test_rerank.py",
-             "test_llm.py", "test_openai_llm.py", "test_state.py", "test_mcp_stdio.py")
+             "test_llm.py", "test_openai_llm.py", "test_a2a_llm.py", "test_state.py", "test_mcp_stdio.py")
 MAKE_RUN_TESTS = ("test_make_run.py",)
 CRASH_TESTS = ("test_crash.py",)
 DISPATCH_TESTS = ("test_dispatch.py",)

@@ -196,7 +196,19 @@ static const struct dialect events = {.content_type = "text/event-stream",
 				      .error = failed,
 				      .gone = gone};
 
+/* Says nothing, but who asks for the task is told. */
+static enum err_code whole_status(const struct job *job, const char *stage, struct buf *frame,
+				  struct err *err)
+{
+	(void)stage;
+	(void)frame;
+	(void)err;
+	a2a_tasks_work(job->service->a2a_tasks, job->id, now_ms(job->service));
+	return ERR_OK;
+}
+
 static const struct dialect whole = {.content_type = "application/json",
+				     .status = whole_status,
 				     .end = end,
 				     .end_steps = 1,
 				     .error = failed,

@@ -166,7 +166,28 @@ def mcp():
     yield "broken", b'\x00{"jsonrpc":"2.0","id":1,"id":2}'
 
 
-for folder, seeds in (("safetensors", safetensors()), ("tokenizer", tokenizer()), ("robots", robots()),
+def a2a():
+    def call(version, method, params, rpc_id=1):
+        return bytes([version]) + json.dumps({"jsonrpc": "2.0", "id": rpc_id, "method": method,
+                                              "params": params}).encode()
+
+    old = {"kind": "message", "messageId": "m", "role": "user", "contextId": "c",
+           "parts": [{"kind": "text", "text": "a"}, {"kind": "text", "text": "b"}]}
+    new = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "\u00fc?"}]}
+    yield "send-03", call(1, "message/send", {"message": old, "configuration": {"blocking": False}})
+    yield "stream-03", call(0, "message/stream", {"message": old, "metadata": {}}, "x")
+    yield "send-10", call(2, "SendMessage", {"message": new, "configuration": {"returnImmediately": True}})
+    yield "stream-10", call(3, "SendStreamingMessage", {"message": {**new, "taskId": "t"}})
+    yield "get", call(0, "tasks/get", {"id": "t"})
+    yield "cancel", call(2, "CancelTask", {"id": "t"})
+    yield "list", call(0, "ListTasks", {})
+    yield "file", call(0, "message/send", {"message": {**old, "parts": [{"kind": "file", "file": {}}]}})
+    yield "version", call(4, "SendMessage", {"message": new})
+    yield "batch", b"\0[]"
+    yield "no-json", b"\5{"
+
+
+for folder, seeds in (("a2a", a2a()), ("safetensors", safetensors()), ("tokenizer", tokenizer()), ("robots", robots()),
                       ("sitemap", sitemap()), ("url", url()), ("links", links()), ("openai", openai()),
                       ("mcp", mcp())):
     (SEEDS / folder).mkdir(parents=True, exist_ok=True)
