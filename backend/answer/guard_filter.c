@@ -37,6 +37,7 @@ struct guard_filter {
 	struct guard_view view;
 	struct buf *out;
 	struct guard_report report;
+	char behind;      /* the last byte that came out */
 	bool last;        /* nothing follows what waits */
 	bool line_begins; /* only blanks and markers of lists and quotes stand before in this line */
 	bool code_begins;  /* in a fence: this is the begin of a line */
@@ -124,6 +125,16 @@ static void replace(struct guard_filter *f, size_t from, size_t to, struct str w
 static void emit(struct guard_filter *f, struct str text)
 {
 	buf_append(f->out, text);
+	if (text.len)
+		f->behind = text.ptr[text.len - 1];
+}
+
+/* Not directly behind a ']', where its parentheses would seem to be a link's. */
+static void emit_note(struct guard_filter *f, struct str note)
+{
+	if (f->behind == ']')
+		emit(f, STR(" "));
+	emit(f, note);
 }
 
 static void consume(struct guard_filter *f, size_t count)
@@ -214,7 +225,7 @@ static void emit_without_links(struct guard_filter *f, struct str text, enum gua
 		else if (address.script && found.len && str_find(found, STR(":"), 0) == STR_NPOS)
 			emit(f, found);
 		else
-			emit(f, link_note);
+			emit_note(f, link_note);
 		copied = address.to;
 		if (address.script && copied < text.len && text.ptr[copied] == ':')
 			copied++;
@@ -300,7 +311,7 @@ static bool step_code(struct guard_filter *f)
 	bool whole = line.len && line.ptr[line.len - 1] == '\n';
 	if (guard_is_foreign_command(&f->policy, line)) {
 		emit(f, STR("# "));
-		emit(f, command_note);
+		emit_note(f, command_note);
 		emit(f, whole ? STR("\n") : STR(""));
 		f->report.commands_removed++;
 	} else {
@@ -359,7 +370,7 @@ static bool step_span(struct guard_filter *f)
 	}
 	struct str code = str_slice(f->view.text, count, end - count);
 	if (guard_is_foreign_command(&f->policy, code)) {
-		emit(f, command_note);
+		emit_note(f, command_note);
 		f->report.commands_removed++;
 	} else {
 		emit(f, str_slice(f->view.text, 0, count));
@@ -456,6 +467,7 @@ static enum found at_bracket(struct guard_filter *f, size_t at, size_t *end)
 				continue;
 			f->cited[numbers[i]] = 1;
 			buf_printf(f->out, "[%zu]", numbers[i]);
+			f->behind = ']';
 		}
 		f->report.citations_removed += !all;
 		*end = citation;
@@ -597,7 +609,7 @@ static bool withhold_command(struct guard_filter *f, size_t run)
 	if (must_wait(f) || !guard_is_foreign_command(&f->policy, str_slice(f->view.text, 0, end)))
 		return false;
 	bool whole = end > 0 && f->view.text.ptr[end - 1] == '\n';
-	emit(f, command_note);
+	emit_note(f, command_note);
 	f->report.commands_removed++;
 	consume(f, end - whole);
 	return true;
@@ -633,7 +645,7 @@ static bool step_run(struct guard_filter *f)
 	if (must_wait(f))
 		return false;
 	if (is_disguised(f, run)) {
-		emit(f, link_note);
+		emit_note(f, link_note);
 		f->report.links_removed++;
 	} else {
 		emit_without_links(f, run, GUARD_PROSE);

@@ -17,6 +17,11 @@ static bool is_code(enum guard_context context)
 	return context == GUARD_CODE || context == GUARD_SPAN;
 }
 
+static bool in_label(char c)
+{
+	return ascii_alnum(c) || c == '-' || c == '_' || (unsigned char)c >= 0x80;
+}
+
 static bool is_slash(char c)
 {
 	return c == '/' || c == '\\';
@@ -272,6 +277,12 @@ static enum guard_verdict judge_authority(const struct guard_policy *policy, str
 		if (end > 0 && host.ptr[end - 1] == ':')
 			host = str_slice(host, 0, end - 1);
 	}
+	/* "evil.com+x": what no host has in it ends it for some readers */
+	for (end = 0; end < host.len; end++)
+		if (!in_label(host.ptr[end]) && !is_placeholder(host.ptr[end]) &&
+		    host.ptr[end] != '.' && host.ptr[end] != '%' && host.ptr[end] != ':')
+			break;
+	host = str_slice(host, 0, end);
 	enum guard_verdict verdict = guard_judge_host(policy, host);
 	bool names_host =
 		str_find(user, STR("."), 0) != STR_NPOS || str_find(user, STR("%"), 0) != STR_NPOS;
@@ -410,11 +421,6 @@ static bool with_scheme(const struct guard_policy *policy, struct str text, size
 }
 
 /* ---- bare names ---- */
-
-static bool in_label(char c)
-{
-	return ascii_alnum(c) || c == '-' || c == '_' || (unsigned char)c >= 0x80;
-}
 
 /*
  * Names of two parts are also attributes, files, modules and methods. These top-level domains are rarely
@@ -598,7 +604,7 @@ static bool without_scheme(const struct guard_policy *policy, struct str text, s
 	if (!is_slash(char_at(text, at)) || !is_slash(char_at(text, at + 1)))
 		return false;
 	/* "oci://quay.io" was judged with its scheme */
-	if (at > 1 && text.ptr[at - 1] == ':' && in_scheme(text.ptr[at - 2]))
+	if (at > 0 && text.ptr[at - 1] == ':' && scheme_before(text, 0, at - 1).len)
 		return false;
 	size_t end = name_end(text, from);
 	if (!end || !guard_is_public_tld(last_label(str_slice(text, from, end))))

@@ -44,6 +44,11 @@ static void must_not_end_in(struct str out, struct str host)
 	for (size_t at = 0; (at = str_find_nocase(out, host, at)) != STR_NPOS; at += host.len) {
 		char next = at + host.len < out.len ? out.ptr[at + host.len] : ' ';
 		char before = at ? out.ptr[at - 1] : ' ';
+		/* s3://bucket, oci://image: names that nothing follows */
+		struct str head = str_slice(out, at > 6 ? at - 6 : 0, at);
+		if (before == ':' && !str_ends(head, STR("http:")) &&
+		    !str_ends(head, STR("https:")))
+			continue;
 		if (host.ptr[0] == 'w' && (ascii_alnum(before) || strchr("/.-_@$%", before)))
 			continue;
 		if (!ascii_alnum(next) && !strchr("-._@%", next) && (unsigned char)next < 0x80)
