@@ -635,16 +635,19 @@ bool guard_find_address(const struct guard_policy *policy, struct str text, size
 		while (end < text.len &&
 		       (in_label(text.ptr[end]) || text.ptr[end] == '+' || text.ptr[end] == '.'))
 			end++;
+		size_t name = name_end(text, at), behind = end;
 		if (char_at(text, end) == ':' && with_scheme(policy, text, at, end, context, out)) {
 			if (out->verdict != GUARD_NO_HOST)
 				return true;
-			at = out->to > end ? out->to : end + 1;
-			least = at;
-			continue;
+			behind = out->to > end ? out->to : end + 1;
 		}
-		size_t name = name_end(text, at);
+		/* also "www.evil.com://x", whose scheme is no scheme */
 		if (name && bare_name(policy, text, least, at, name, context, out))
 			return true;
+		if (behind > end) {
+			at = least = behind;
+			continue;
+		}
 		at = name > at ? name : end > at ? end : at + 1;
 	}
 	return false;
