@@ -328,7 +328,7 @@ static void test_gaps_are_counted(void **state)
 static void test_gaps_are_bounded(void **state)
 {
 	struct fixture *f = *state;
-	char question[8], huge[4 * STATE_QUESTION_BYTES];
+	char question[16], huge[4 * STATE_QUESTION_BYTES];
 	for (int i = 0; i < 5; i++) {
 		(void)snprintf(question, sizeof(question), "q%d", i);
 		note_gap(f, question, "", "");
