@@ -130,7 +130,9 @@ def test_ask_with_a_reranker(indexed):
     with RerankServer(by_letters) as server:
         run = indexed.run("--json", "--rerank-url", server.url, "ask", QUERY, env=ENV)
         assert run.code == 0, run.err
-        assert len(server.requests) == 1 and server.broken == []
+        # A search that the judgement finds poor is done once more, in other words.
+        assert [r["query"] for r in server.requests][:1] == [QUERY]
+        assert len(server.requests) <= 2 and server.broken == []
 
 
 def test_a_model_in_the_process(indexed, plain, cross_encoder):
