@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import shutil
 import signal
 import subprocess
