@@ -105,12 +105,14 @@ static void *serve(void *ctx)
 	while (count < STUB_CONNECTIONS && (fd = accept(stub->listener, NULL, NULL)) >= 0) {
 		struct stub_connection *c = &stub->connection[count];
 		*c = (struct stub_connection){.stub = stub, .fd = fd};
+		/* Before the thread is there: it may answer, and a test look, at once. */
+		atomic_fetch_add(&stub->connections, 1);
 		if (pthread_create(&c->thread, NULL, serve_one, c) != 0) {
+			atomic_fetch_sub(&stub->connections, 1);
 			close(fd);
 			break;
 		}
 		count++;
-		atomic_fetch_add(&stub->connections, 1);
 	}
 	for (size_t i = 0; i < count; i++)
 		pthread_join(stub->connection[i].thread, NULL);
