@@ -214,10 +214,15 @@ enum err_code compose_quotes(struct composer *c, const struct extract *extract, 
 
 /* ---- other texts ---- */
 
+enum err_code compose_close_code(struct composer *c, struct err *err)
+{
+	return c->in_code ? compose_text(c, STR("\n```"), err) : ERR_OK;
+}
+
 enum err_code compose_fallback(struct composer *c, struct str instead, struct err *err)
 {
 	static const char follows[] = "This is what the documentation says:";
-	enum err_code code = c->in_code ? compose_text(c, STR("\n```"), err) : ERR_OK;
+	enum err_code code = compose_close_code(c, err);
 	if (!code)
 		code = compose_flush(c, err);
 	if (code)

@@ -60,6 +60,9 @@ enum err_code compose_fallback(struct composer *c, struct str instead, struct er
 enum err_code compose_abstention(struct composer *c, struct str missing,
 				 struct err *err) WARN_UNUSED;
 
+/* Ends a block of code that is open, e.g. of a reply that was cut. */
+enum err_code compose_close_code(struct composer *c, struct err *err) WARN_UNUSED;
+
 /* Lets out what the guard still holds back; more may follow. */
 enum err_code compose_flush(struct composer *c, struct err *err) WARN_UNUSED;
 

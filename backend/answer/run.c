@@ -148,7 +148,9 @@ static enum err_code verify(struct turn *turn, struct err *err)
 {
 	struct composer *c = &turn->composer;
 	struct ground ground;
-	enum err_code code = compose_flush(c, err);
+	enum err_code code = compose_close_code(c, err);
+	if (!code)
+		code = compose_flush(c, err);
 	if (!code)
 		code = ground_check(turn->deps->embedder, buf_str(&c->text), &turn->out->retrieved,
 				    turn->arena, &ground, err);

@@ -349,6 +349,14 @@ static void an_unsupported_answer_is_marked(void **state)
 	assert_false(f->out.fell_back);
 }
 
+static void a_block_of_code_that_was_cut_is_ended(void **state)
+{
+	struct fixture *f = *state;
+	say(f, "Run this [1]:\n\n```sh\nkatib-cli purge --force-reten");
+	must_ask(f, question);
+	assert_true(has(f->out.text, "--force-reten\n```\n\n*Not everything"));
+}
+
 static void an_unsupported_answer_can_be_replaced(void **state)
 {
 	struct fixture *f = *state;
@@ -550,6 +558,7 @@ int main(void)
 		TEST(a_tool_call_as_text_is_no_answer),
 		TEST(a_reader_who_leaves_ends_everything),
 		TEST(an_unsupported_answer_is_marked),
+		TEST(a_block_of_code_that_was_cut_is_ended),
 		TEST(an_unsupported_answer_can_be_replaced),
 		TEST(a_model_searches_and_answers),
 		TEST(a_call_written_as_text_is_understood),
